@@ -1,0 +1,106 @@
+"""The Wootiv API for Python: `AsyncWootiv` under trio or asyncio, `Wootiv` for code that blocks.
+
+What stands below is loaded at first use, so that `import wootiv` costs next to nothing.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the same, late
+    from wootiv import types
+    from wootiv.api.tree import calls
+    from wootiv.blocking import Wootiv
+    from wootiv.call import Call, Options
+    from wootiv.client import AsyncWootiv
+    from wootiv.engine.portal import BlockedLoopWarning
+    from wootiv.engine.settings import ENVIRONMENTS
+    from wootiv.errors import (
+        APIConnectionError,
+        APIError,
+        APIResponseValidationError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        ClientStateError,
+        ConflictError,
+        InternalServerError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitError,
+        UnprocessableEntityError,
+    )
+    from wootiv.message import APIResponse, Attempt, Headers, SentRequest
+    from wootiv.pages import AsyncPage, AsyncPaginator, Page, PageData, PageInfo
+    from wootiv.sandbox.box import Sandbox
+
+__all__ = [
+    "ENVIRONMENTS",
+    "APIConnectionError",
+    "APIError",
+    "APIResponse",
+    "APIResponseValidationError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AsyncPage",
+    "AsyncPaginator",
+    "AsyncWootiv",
+    "Attempt",
+    "AuthenticationError",
+    "BadRequestError",
+    "BlockedLoopWarning",
+    "Call",
+    "ClientStateError",
+    "ConflictError",
+    "Headers",
+    "InternalServerError",
+    "NotFoundError",
+    "Options",
+    "Page",
+    "PageData",
+    "PageInfo",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "Sandbox",
+    "SentRequest",
+    "UnprocessableEntityError",
+    "Wootiv",
+    "__version__",
+    "calls",
+    "types",
+]
+
+_HOMES = {
+    "wootiv.api.tree": ("calls",),
+    "wootiv.blocking": ("Wootiv",),
+    "wootiv.call": ("Call", "Options"),
+    "wootiv.client": ("AsyncWootiv",),
+    "wootiv.engine.portal": ("BlockedLoopWarning",),
+    "wootiv.engine.settings": ("ENVIRONMENTS",),
+    "wootiv.errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "wootiv.message": ("APIResponse", "Attempt", "Headers", "SentRequest"),
+    "wootiv.pages": ("AsyncPage", "AsyncPaginator", "Page", "PageData", "PageInfo"),
+    "wootiv.sandbox.box": ("Sandbox",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+try:
+    __version__: str = version("wootiv")
+except PackageNotFoundError:  # run from a checkout that was not installed
+    __version__ = "0+unknown"
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name == "types":
+        return import_module("wootiv.types")
+    if name not in _HOME_OF:
+        message = f"module 'wootiv' has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=None)
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

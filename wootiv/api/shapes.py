@@ -1,0 +1,73 @@
+"""Shapes and arguments that several areas share."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, TypedDict
+
+from msgspec import Meta
+
+from wootiv.call import Options
+from wootiv.wire.shape import LEFT_OUT, NULLABLE, Mark, Shape, Wire
+
+Natural = Annotated[int, Meta(ge=0)]
+
+
+class Audit(Shape, frozen=True, rename=None):
+    """When a record was created, changed and deleted, and its version.
+
+    Source: the names are snake_case on the wire too, unlike all others.
+    """
+
+    date_created: datetime = LEFT_OUT
+    date_updated: datetime = LEFT_OUT
+    date_deleted: datetime | None = NULLABLE
+    version: int = LEFT_OUT
+
+
+class Workspace(Shape, frozen=True):
+    """The tenant that owns mailboxes, contacts and members."""
+
+    id: str = LEFT_OUT
+    audit: Audit = LEFT_OUT
+    name: str = LEFT_OUT
+    owner_id: str = LEFT_OUT
+    slug: str = LEFT_OUT
+    """Part of the workspace's URL."""
+    subscription_id: str = LEFT_OUT
+    workspace_members: list[str] = LEFT_OUT
+
+
+class Read(Options, total=False):
+    """How one record is read."""
+
+    fields: Annotated[Sequence[str], Mark.COMMA]
+    """Fields to send, by their names on the wire; the id comes always. All others then read `None`."""
+    join: Annotated[Sequence[str], Mark.LIST]
+    """Relations to include: `contactGroup`, or `contactGroup||id,groupName`; 20 at most."""
+    cache: int
+    """0 has the server pass over its cached answer."""
+
+
+class ListQuery(Options, total=False):
+    """How a list is asked for. Source: the query grammar of @nestjsx/crud."""
+
+    fields: Annotated[Sequence[str], Mark.COMMA]
+    """Fields to send, by their names on the wire; the id comes always. All others then read `None`."""
+    s: str | Mapping[str, object]
+    """A search condition, as JSON text or as a mapping: `{"firstName": {"$starts": "A"}}`."""
+    filter: Annotated[Sequence[str], Mark.LIST]
+    """Conditions that must all hold: `field||$operator||value`; 20 at most."""
+    or_: Annotated[Sequence[str], Mark.LIST, Wire("or")]
+    """Conditions of which one must hold; beside several filters: all of these, or all of those."""
+    sort: Annotated[Sequence[str], Mark.LIST]
+    """`field,ASC` or `field,DESC`; 20 at most. By id if neither `sort`, `page` nor `offset` is given."""
+    join: Annotated[Sequence[str], Mark.LIST]
+    """Relations to include: `contactGroup`, or `contactGroup||id,groupName`; 20 at most."""
+    limit: Natural
+    """Rows to a page, 100 unless given; 0 asks for all at once. The server may send fewer."""
+    offset: Natural
+    """Rows to skip."""
+    page: Natural
+    """A page's number, from 1."""
+    cache: int
+    """0 has the server pass over its cached answer."""

@@ -1,0 +1,45 @@
+"""The whole API, as one tree of resources."""
+
+from collections.abc import Mapping
+from typing import Annotated, Unpack
+
+from wootiv.api.contacts import ContactGroups, Contacts
+from wootiv.api.storage import Aws
+from wootiv.call import Options
+from wootiv.operation import GET, Keep, M, Resource, Unsent
+from wootiv.verbs import Verb
+from wootiv.wire.shape import Mark
+
+
+class Ping(Options, total=False):
+    """Arguments of `root.retrieve`."""
+
+    params: Annotated[Mapping[str, object], Mark.SPREAD]
+    """Query parameters to send; the service reads none that is known."""
+
+
+class Root(Resource[M]):
+    """The service itself."""
+
+    @GET("/")
+    def retrieve(self, **options: Unpack[Ping]) -> None:
+        """Tell that the service answers; raises `APIError` if it does not."""
+        ...
+
+
+class Api(Resource[M]):
+    """Every operation, by the path of its attribute; and verbs for those that are not declared."""
+
+    root: Root[M]
+    aws: Aws[M]
+    contacts: Contacts[M]
+    contact_group: ContactGroups[M]
+
+    get = Verb("GET")
+    post = Verb("POST")
+    patch = Verb("PATCH")
+    put = Verb("PUT")
+    delete = Verb("DELETE")
+
+
+calls: Api[Unsent] = Api(Keep())

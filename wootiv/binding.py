@@ -1,0 +1,161 @@
+"""From an operation's declaration, and the arguments of a call, to the call as a value."""
+
+import inspect
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
+
+from msgspec import Struct, structs
+
+from wootiv.call import Call, Options, override, read_body, read_options, read_query
+from wootiv.message import Pairs
+from wootiv.pages import Kind, PageData, begin
+from wootiv.query import MAX_LIST, values
+from wootiv.wire.encode import Field, Misfit, MissingName, Unfit, UnknownName, query_text
+from wootiv.wire.encode import encode_fields, encode_path_value, field_of, fields_of
+from wootiv.wire.shape import Mark
+
+
+class Declaration(Struct, frozen=True):
+    """What an operation takes and gives, read from its signature and TypedDict."""
+
+    method: str
+    template: str
+    kind: Kind | None
+    positional: tuple[str, ...]
+    fields: dict[str, Field]
+    path: dict[str, str]
+    """Python name -> placeholder of the path."""
+    query: frozenset[str]
+    body: frozenset[str]
+    files: frozenset[str]
+    answer: Any
+
+    @classmethod
+    def of(cls, declared: Callable[..., Any], method: str, template: str, kind: Kind | None) -> "Declaration":
+        """Read a declaration; raises `TypeError` if its parameters are not those of its path."""
+        hints = get_type_hints(declared, include_extras=True)
+        given = list(inspect.signature(declared).parameters.values())[1:]
+        positional = tuple(p.name for p in given if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        path = _placeholders([p.name for p in given if p.kind is not inspect.Parameter.VAR_KEYWORD], template)
+        fields = {name: _raw(field_of(name, hints[name], required=True)) for name in path}
+        keywords = next((get_args(hint)[0] for hint in hints.values() if get_origin(hint) is Unpack), Options)
+        fields |= {f.name: _raw(f) if f.name in _OPTIONS else f for f in fields_of(keywords).values()}
+        own = [f for f in fields.values() if f.name not in path and f.name not in Options.__annotations__]
+        places = {f.name: _place(method, f) for f in own}
+        answer = get_args(hints["return"])[0] if kind else hints["return"]
+        return cls(
+            method=method,
+            template=template,
+            kind=kind,
+            positional=positional,
+            fields=fields,
+            path=path,
+            query=frozenset(name for name, place in places.items() if place == "query"),
+            body=frozenset(name for name, place in places.items() if place == "body"),
+            files=frozenset(name for name, place in places.items() if place == "file"),
+            answer=None if answer is type(None) else answer,
+        )
+
+    def bind(self, name: str, args: tuple[Any, ...], given: Mapping[str, Any]) -> Call[Any]:
+        """Check the arguments and encode them; raises `TypeError` or `ValueError`, and nothing was sent."""
+        try:
+            return self._bind(name, self._named(args, given))
+        except Unfit as error:
+            message = f"{name}: {error}"
+            raise ValueError(message) from None
+        except (Misfit, UnknownName, MissingName) as error:
+            message = f"{name}: {error}"
+            raise TypeError(message) from None
+
+    def _named(self, args: tuple[Any, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+        positional = self.positional
+        if len(args) > len(positional):
+            message = f"takes {len(positional)} by position, got {len(args)}; the others go by name"
+            raise UnknownName(message)
+        by_position = dict(zip(positional, args, strict=False))
+        if twice := next((name for name in by_position if name in given), None):
+            message = f"argument '{twice}' was given twice, by position and by name"
+            raise UnknownName(message)
+        return {**by_position, **given}
+
+    def _bind(self, name: str, given: dict[str, Any]) -> Call[Any]:
+        encoded = encode_fields(self.fields, given)
+        path, shown = self._paths(encoded)
+        query = tuple(pair for key in encoded if key in self.query for pair in _pairs(self.fields[key], encoded[key]))
+        if "s" in encoded and (values(query, "filter") or values(query, "or")):
+            warnings.warn(f"{name}: the server ignores filter and or_ beside s", stacklevel=5)
+        query = override(query, read_query(given.get("extra_query", {}), "extra_query"))
+        cursor = begin(self.kind, query) if self.kind else None
+        return Call(
+            operation=name,
+            method=self.method,
+            template=self.template,
+            path=path,
+            shown_path=shown,
+            query=cursor.query if cursor else query,
+            secret_query=frozenset(f.wire for f in self.fields.values() if Mark.SECRET in f.marks),
+            body=self._body(encoded),
+            answer=PageData[self.answer] if self.kind else self.answer,  # type: ignore[name-defined]
+            cursor=cursor,
+            options=read_options(given),
+        )
+
+    def _paths(self, encoded: Mapping[str, Any]) -> tuple[str, str]:
+        """The path, and the path without its secrets."""
+        path = shown = self.template
+        for name, placeholder in self.path.items():
+            value = encode_path_value(encoded[name], name)
+            secret = Mark.SECRET in self.fields[name].marks
+            path = path.replace(f"{{{placeholder}}}", value)
+            shown = shown.replace(f"{{{placeholder}}}", "***" if secret else value)
+        return path, shown
+
+    def _body(self, encoded: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        extra = encoded.get("extra_body", {})
+        if not self.body and not self.files and not extra:
+            return None
+        body = {self.fields[name].wire: value for name, value in encoded.items() if name in self.body}
+        parts = tuple(part for name, value in encoded.items() if name in self.files for part in value)
+        return read_body(body, extra, parts if self.files else None)
+
+
+_OPTIONS = Options.__annotations__.keys() - {"extra_body"}  # read_options checks them, at one place for all callers
+
+
+def _raw(field: Field) -> Field:
+    return structs.replace(field, encode=lambda value, _: value)
+
+
+def _placeholders(names: list[str], template: str) -> dict[str, str]:
+    placeholders = re.findall(r"{(\w+)}", template)
+    path = {name: name if name in placeholders else name.removeprefix("path_") for name in names}
+    if sorted(path.values()) != sorted(placeholders):
+        message = f"the parameters {names} are not those of {template}"
+        raise TypeError(message)
+    return path
+
+
+def _place(method: str, field: Field) -> str:
+    if Mark.FILE in field.marks:
+        return "file"
+    in_query = method in ("GET", "DELETE") or Mark.QUERY in field.marks or Mark.SPREAD in field.marks
+    return "query" if in_query else "body"
+
+
+def _pairs(field: Field, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+    """A query parameter as key and value, once or several times."""
+    if value is None:
+        return
+    if Mark.SPREAD in field.marks:
+        yield from read_query(value, field.name)
+    elif Mark.COMMA in field.marks:
+        yield field.wire, ",".join(value)
+    elif isinstance(value, list):
+        if Mark.LIST in field.marks and len(value) > MAX_LIST:
+            limit = f"{MAX_LIST} items at most (the server ignores them all beyond that, use s)"
+            raise Unfit(field.name, limit, str(len(value)))
+        yield from ((field.wire, query_text(item)) for item in value)
+    else:
+        yield field.wire, query_text(value)

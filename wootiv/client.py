@@ -1,0 +1,101 @@
+"""`AsyncWootiv`: the client for programs that run under trio or asyncio."""
+
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, TypeVar, Unpack
+
+from wootiv.api.tree import Api
+from wootiv.call import Call
+from wootiv.engine import log
+from wootiv.engine.send import Engine
+from wootiv.engine.settings import ClientOptions, WithOptions, changed_settings, check_names, first_settings, network_options
+from wootiv.engine.transport import Network
+from wootiv.message import APIResponse
+from wootiv.operation import Async
+from wootiv.pages import AsyncPaginator, begin
+
+R = TypeVar("R")
+
+
+class AsyncRunner:
+    """Gives coroutines, and paginators for lists."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def run(self, call: Call[R]) -> Coroutine[Any, Any, R]:
+        """The coroutine that sends the call."""
+        return self.engine.answer(call)
+
+    def run_list(self, call: Call[Any]) -> AsyncPaginator[Any]:
+        """The list that starts with the call."""
+        return AsyncPaginator(self.engine.fetch(call), call.cursor or begin("whole", call.query))
+
+
+def new_engine(options: ClientOptions, name: str) -> Engine:
+    """The engine of a new client; raises `TypeError` or `ValueError`."""
+    check_names(options, ClientOptions, name)
+    log.set_up()
+    return Engine(first_settings(options), Network(network_options(options)))
+
+
+def changed_engine(engine: Engine, options: WithOptions) -> Engine:
+    """The engine of a view; raises `TypeError` or `ValueError`."""
+    check_names(options, WithOptions, "with_options")
+    return Engine(changed_settings(engine.settings, options), engine.network)
+
+
+class AsyncWootiv(Api[Async]):
+    """The Wootiv API, for trio and asyncio.
+
+    Use it as `async with AsyncWootiv() as client:`, or make one and never close it: it ends with its event loop.
+    One client serves any number of tasks of one event loop.
+
+    Raises `ValueError` or `TypeError` for an option that cannot be used, `ValueError` without a key.
+    """
+
+    def __init__(self, **options: Unpack[ClientOptions]) -> None:
+        self._become(new_engine(options, "AsyncWootiv"), is_view=False)
+
+    def _become(self, engine: Engine, *, is_view: bool) -> None:
+        super().__init__(AsyncRunner(engine))
+        self._engine = engine
+        self._is_view = is_view
+
+    async def send(self, call: Call[R]) -> APIResponse[R]:
+        """Send a call of `wootiv.calls` and give its raw answer; raises `APIError`."""
+        return await self._engine.send(call)
+
+    def with_options(self, **options: Unpack[WithOptions]) -> "AsyncWootiv":
+        """A view with other options that shares the connections; closing it closes nothing.
+
+        `default_headers` and `default_query` are merged with the client's, `set_default_headers` and
+        `set_default_query` replace them. `None` sets a limit back to none.
+        """
+        view = object.__new__(type(self))
+        view._become(changed_engine(self._engine, options), is_view=True)
+        return view
+
+    copy = with_options
+
+    async def aclose(self) -> None:
+        """Close the connections; calls after it raise `ClientStateError`. Closing twice, or a view, does nothing."""
+        if not self._is_view:
+            await self._engine.network.aclose()
+
+    close = aclose
+
+    def is_closed(self) -> bool:
+        """Whether the client, or for a view the client that it is a view of, was closed."""
+        return self._engine.network.closed
+
+    async def __aenter__(self) -> "AsyncWootiv":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._engine.settings.base_url}>"

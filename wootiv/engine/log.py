@@ -1,0 +1,52 @@
+"""Logging: silent by default, and never a key, a body, or the value of a header or of a query parameter."""
+
+import logging
+import os
+from typing import Any
+
+from wootiv.message import APIResponse, Attempt
+from wootiv.wire.decode import undeclared
+
+log = logging.getLogger("wootiv")
+log.addHandler(logging.NullHandler())
+
+
+def set_up() -> None:
+    """Log to standard error if the environment asks for it: `WOOTIV_LOG=info` or `debug`."""
+    level = os.environ.get("WOOTIV_LOG", "").upper()
+    if level in ("INFO", "DEBUG") and not any(type(handler) is logging.StreamHandler for handler in log.handlers):
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(level)
+
+
+def attempted(method: str, template: str, attempt: Attempt, request_id: str | None) -> None:
+    """Log one attempt."""
+    log.info(
+        "%s %s -> %s in %.0f ms (attempt %d, request %s)",
+        method,
+        template,
+        attempt.status or attempt.error,
+        attempt.elapsed * 1000,
+        attempt.number,
+        request_id or "-",
+    )
+
+
+def waiting(method: str, template: str, seconds: float) -> None:
+    """Log a wait before the next attempt."""
+    log.info("%s %s waits %.3f s before the next attempt", method, template, seconds)
+
+
+_told: set[str] = set()
+
+
+def tell_undeclared(response: APIResponse[Any], template: str, answer: Any) -> None:  # noqa: ANN401 - a type
+    """Log fields that the server sent and no shape declares, once a path. Looked for only where somebody listens."""
+    if not log.isEnabledFor(logging.DEBUG):
+        return
+    for path in undeclared(response, answer):
+        if (text := f"{template} {path}") not in _told:
+            _told.add(text)
+            log.debug("%s: the server sent a field that is not declared, it stays in the raw forms only", text)

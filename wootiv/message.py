@@ -1,0 +1,181 @@
+"""Plain values: what goes out, what comes back, and what was tried in between."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
+
+from msgspec import Struct, field, json
+
+R = TypeVar("R")
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+Source: TypeAlias = bytes | Path | BinaryIO
+FileContent: TypeAlias = bytes | str | PathLike[str] | BinaryIO
+FileInput: TypeAlias = (
+    FileContent
+    | tuple[str, FileContent]
+    | tuple[str, FileContent, str]
+    | tuple[str, FileContent, str, Mapping[str, str]]
+)
+
+REQUEST_ID_HEADERS = (
+    # What servers and proxies in common use call it; the first that is there is taken.
+    "x-request-id",
+    "x-correlation-id",
+    "x-amzn-requestid",
+    "x-amz-request-id",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "cf-ray",
+    "x-vercel-id",
+)
+
+
+class Headers(Mapping[str, str]):
+    """Response headers: names in any case; a name that came several times has its values joined by a comma."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in pairs:
+            key = name.lower()
+            self._values[key] = f"{self._values[key]}, {value}" if key in self._values else value
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Headers({self._values!r})"
+
+
+class Part(Struct, frozen=True):
+    """One file of a multipart body; `start` is where an open file stood when the call was made."""
+
+    name: str
+    filename: str
+    source: Source
+    content_type: str
+    headers: Pairs = ()
+    start: int | None = None
+
+
+class Form(Struct, frozen=True):
+    """A multipart body: text fields, then files."""
+
+    fields: Pairs = ()
+    parts: tuple[Part, ...] = ()
+
+
+Body: TypeAlias = bytes | Form | None
+
+
+class Timeouts(Struct, frozen=True):
+    """Seconds that each phase of an attempt may take; `None` sets no limit."""
+
+    connect: float | None = None
+    read: float | None = None
+    write: float | None = None
+    pool: float | None = None
+
+
+class Outgoing(Struct, frozen=True):
+    """A request as it goes on the wire, but for the credentials, which only the engine knows."""
+
+    method: str
+    url: str
+    headers: Pairs
+    body: Body
+    template: str
+    """The path as declared, such as `/contacts/{id}`: what logs may show."""
+    shown_url: str
+    """The URL without what could be secret."""
+
+
+class Reply(Struct, frozen=True):
+    """What a server answered, whole. `elapsed` is in seconds."""
+
+    status: int
+    headers: Headers
+    content: bytes
+    elapsed: float
+
+
+class Attempt(Struct, frozen=True):
+    """One request on the wire, or the try to send it. Times are in seconds."""
+
+    number: int
+    """From 1."""
+    started: float
+    """Since the call was sent."""
+    elapsed: float
+    status: int | None = None
+    """The server's status, or `None` if no answer arrived."""
+    error: str | None = None
+    """What went wrong, without secrets; `None` if all was well."""
+    wait: float = 0.0
+    """How long the call waited afterwards, before its next attempt."""
+    maybe_applied: bool = False
+    """A write that went out and got no answer: the server may have carried it out."""
+
+
+class SentRequest(Struct, frozen=True):
+    """What was asked, without secrets: the values of headers and credentials are not kept."""
+
+    method: str
+    url: str
+    header_names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}"
+
+
+class APIResponse(Struct, Generic[R], frozen=True, eq=False, gc=False):
+    """A raw answer, with what it took to get it. Picklable, and bound to no client."""
+
+    status_code: int
+    headers: Headers
+    content: bytes
+    """The body's bytes, decompressed."""
+    elapsed: float
+    """Seconds from the start of the last attempt until its body was there."""
+    request: SentRequest
+    attempts: tuple[Attempt, ...]
+    """Every attempt, in order; the last one brought this answer."""
+    decoder: "Callable[[APIResponse[R]], tuple[R, tuple[str, ...]]]" = field()
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are no UTF-8 are replaced."""
+        return self.content.decode("utf-8", "replace")
+
+    @property
+    def request_id(self) -> str | None:
+        """The id that the server, or a proxy before it, gave this request."""
+        return next((self.headers[name] for name in REQUEST_ID_HEADERS if name in self.headers), None)
+
+    def json(self) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """The body as plain data, with every field that the server sent; raises `msgspec.DecodeError`."""
+        return json.decode(self.content)
+
+    def parse(self) -> R:
+        """The typed answer, decoded at each call; raises `APIResponseValidationError`."""
+        return self.decoder(self)[0]
+
+    @property
+    def oddities(self) -> tuple[str, ...]:
+        """JSON paths of what does not fit the declared shape and was kept as it came."""
+        return self.decoder(self)[1]
+
+    def __repr__(self) -> str:
+        return f"<APIResponse {self.status_code} to {self.request}>"

@@ -1,0 +1,187 @@
+"""Operations: each is declared once, and is a coroutine, an answer or a value by the mode that holds the tree."""
+
+import inspect
+from collections.abc import Callable, Coroutine
+from functools import cached_property
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_origin, get_type_hints, overload
+
+from wootiv.binding import Declaration
+from wootiv.call import Call
+from wootiv.pages import AsyncPaginator, Kind, Page, PageData
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+M = TypeVar("M")
+
+
+class Async:
+    """The mode of `AsyncWootiv`: an operation gives a coroutine, a list an `AsyncPaginator`."""
+
+
+class Blocking:
+    """The mode of `Wootiv`: an operation gives its answer, a list its first `Page`."""
+
+
+class Unsent:
+    """The mode of `wootiv.calls`: an operation gives a `Call`."""
+
+
+class Runner(Protocol):
+    """What a tree hands its calls to."""
+
+    def run(self, call: Call[Any]) -> Any:  # noqa: ANN401 - by mode: a coroutine, an answer, the call itself
+        """What an operation gives."""
+        ...
+
+    def run_list(self, call: Call[Any]) -> Any:  # noqa: ANN401 - by mode: a paginator, a page, the call itself
+        """What a list gives."""
+        ...
+
+
+class Keep:
+    """The runner of `wootiv.calls`: it gives every call back."""
+
+    def run(self, call: Call[R]) -> Call[R]:
+        """Give the call back."""
+        return call
+
+    def run_list(self, call: Call[R]) -> Call[R]:
+        """Give the call back."""
+        return call
+
+
+class Resource(Generic[M]):
+    """Operations on one kind of thing. What is annotated as a resource becomes one, at first use."""
+
+    def __init__(self, runner: Runner, path: str = "") -> None:
+        self._runner = runner
+        self._path = path
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - only the resources that the class annotates
+        if not name.startswith("_") and (kind := resources_of(type(self)).get(name)):
+            resource = kind(self._runner, f"{self._path}.{name}" if self._path else name)
+            self.__dict__[name] = resource
+            return resource
+        message = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *resources_of(type(self))})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._path}>"
+
+
+def resources_of(kind: type) -> dict[str, type[Resource[Any]]]:
+    """The resources that a class annotates, by attribute name."""
+    hints = {name: get_origin(hint) or hint for name, hint in get_type_hints(kind).items()}
+    return {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, Resource)}
+
+
+class Operation(Generic[P, R]):
+    """An operation as declared. On a resource it is the function that its mode makes of it."""
+
+    def __init__(self, declared: Callable[..., Any], method: str, template: str, kind: Kind | None = None) -> None:
+        self.declared = declared
+        self.method = method
+        self.template = template
+        self.kind: Kind | None = kind
+        self.__name__ = declared.__name__
+        self.__doc__ = declared.__doc__
+
+    @cached_property
+    def declaration(self) -> Declaration:
+        """What the operation takes and gives; read from its signature and TypedDicts at first use."""
+        return Declaration.of(self.declared, self.method, self.template, self.kind)
+
+    @overload
+    def __get__(self, resource: Resource[Async], owner: object) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __get__(self, resource: Resource[Blocking], owner: object) -> Callable[P, R]: ...
+    @overload
+    def __get__(self, resource: Resource[Unsent], owner: object) -> Callable[P, Call[R]]: ...
+    @overload
+    def __get__(self, resource: None, owner: object) -> "Operation[P, R]": ...
+    def __get__(self, resource: Any, owner: object) -> Any:
+        """Open the operation into a plain function, once a resource."""
+        if resource is None:
+            return self
+        function = self._function(resource._runner, f"{resource._path}.{self.__name__}")  # noqa: SLF001 - one mechanism
+        resource.__dict__[self.__name__] = function  # found first from now on: this is a non-data descriptor
+        return function
+
+    def _function(self, runner: Runner, name: str) -> Callable[..., Any]:
+        run, bind = runner.run_list if self.kind else runner.run, self.declaration.bind
+
+        def operation(*args: Any, **given: Any) -> Any:  # noqa: ANN401 - its signature is set below
+            return run(bind(name, args, given))
+
+        declared: Any = self.declared
+        function: Any = operation
+        function.__name__, function.__qualname__ = declared.__name__, declared.__qualname__
+        function.__module__, function.__doc__ = declared.__module__, declared.__doc__
+        function.__signature__ = self.signature()
+        return operation
+
+    def signature(self) -> inspect.Signature:
+        """What an editor and `help()` show: real keyword-only parameters, the body first and the options last."""
+        declaration = self.declaration
+        kinds = {name: inspect.Parameter.POSITIONAL_OR_KEYWORD for name in declaration.positional}
+        return inspect.Signature(
+            [
+                inspect.Parameter(
+                    field.name,
+                    kinds.get(field.name, inspect.Parameter.KEYWORD_ONLY),
+                    default=inspect.Parameter.empty if field.required else ...,
+                    annotation=field.hint,
+                )
+                for field in declaration.fields.values()
+            ],
+            return_annotation=declaration.answer,
+        )
+
+
+class Pages(Operation[P, T]):
+    """A list as declared."""
+
+    @overload  # type: ignore[override]
+    def __get__(self, resource: Resource[Async], owner: object) -> Callable[P, AsyncPaginator[T]]: ...
+    @overload
+    def __get__(self, resource: Resource[Blocking], owner: object) -> Callable[P, Page[T]]: ...
+    @overload
+    def __get__(self, resource: Resource[Unsent], owner: object) -> Callable[P, Call[PageData[T]]]: ...
+    @overload
+    def __get__(self, resource: None, owner: object) -> "Pages[P, T]": ...
+    def __get__(self, resource: Any, owner: object) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Open the list into a plain function, once a resource."""
+        return super().__get__(resource, owner)
+
+
+Declared = Callable[Concatenate[Any, P], R]
+
+
+def GET(path: str) -> Callable[[Declared[P, R]], Operation[P, R]]:  # noqa: N802 - HTTP writes its methods so
+    """Declare an operation that reads."""
+    return lambda declared: Operation(declared, "GET", path)
+
+
+def POST(path: str) -> Callable[[Declared[P, R]], Operation[P, R]]:  # noqa: N802
+    """Declare an operation that adds."""
+    return lambda declared: Operation(declared, "POST", path)
+
+
+def PATCH(path: str) -> Callable[[Declared[P, R]], Operation[P, R]]:  # noqa: N802
+    """Declare an operation that changes."""
+    return lambda declared: Operation(declared, "PATCH", path)
+
+
+def DELETE(path: str) -> Callable[[Declared[P, R]], Operation[P, R]]:  # noqa: N802
+    """Declare an operation that deletes."""
+    return lambda declared: Operation(declared, "DELETE", path)
+
+
+def PAGES(path: str, kind: Kind = "crud") -> Callable[[Declared[P, Page[T]]], Pages[P, T]]:  # noqa: N802
+    """Declare a list; `kind` says how its pages are asked for."""
+    return lambda declared: Pages(declared, "GET", path, kind)

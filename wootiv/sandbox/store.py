@@ -1,0 +1,195 @@
+"""The rows of one entity, and what a list query answers from them."""
+
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from wootiv.sandbox import search
+from wootiv.sandbox.search import BadSearch, Parsed
+
+Joiner = Callable[[dict[str, Any], Parsed], dict[str, Any]]
+_Sort = tuple[tuple[str, bool], ...]
+_ALL = search.Plan(None, "")
+_BY_ID = (("id", True),)
+_KEPT = 32  # lists of ids
+
+
+class Table:
+    """Rows in the order they came in; a row is not to be changed in place, since its JSON is kept.
+
+    Reading by key (``sort=id,ASC`` with ``id $gt``) starts at the key: no page costs more than its rows.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        columns: Sequence[str],
+        *,
+        max_limit: int | None = None,
+        always_page: bool = False,
+        default_limit: int | None = None,
+        soft_delete: bool = False,
+    ) -> None:
+        self.name, self.columns = name, tuple(columns)
+        self._known = frozenset(columns)
+        self._max_limit, self._default_limit = max_limit, default_limit
+        self._always_page, self._soft_delete = always_page, soft_delete
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._ids: list[str] = []  # in order, for reading by key
+        self._deleted: set[str] = set()
+        self._json: dict[str, bytes] = {}
+        self._found: dict[tuple[_Sort, str, bool], list[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self._rows.values())
+
+    def load(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Insert many rows at once."""
+        for row in rows:
+            self._put(row)
+        self._ids = sorted(self._rows)
+
+    def insert(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Add a row; raise ValueError if its id is taken."""
+        if row["id"] in self._rows:
+            raise ValueError(f"{self.name}: id {row['id']!r} is taken")
+        insort(self._ids, row["id"])
+        return self._put(row)
+
+    def get(self, id: str) -> dict[str, Any]:
+        """Return the row, deleted softly or not; raise KeyError with the text of the engine's 404."""
+        try:
+            return self._rows[id]
+        except KeyError:
+            raise KeyError(f"{self.name} not found") from None
+
+    def replace(self, id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge changes over a row; its id and its place stay."""
+        return self._put({**self.get(id), **changes, "id": id})
+
+    def delete(self, id: str) -> None:
+        """Remove a row for good."""
+        self.get(id)
+        del self._rows[id], self._ids[bisect_left(self._ids, id)]
+        self._forget(id)
+
+    def _put(self, row: dict[str, Any]) -> dict[str, Any]:
+        id = row["id"]
+        self._rows[id] = row
+        self._forget(id)
+        audit: dict[str, Any] = row.get("audit") or {}
+        if self._soft_delete and audit.get("date_deleted") is not None:
+            self._deleted.add(id)
+        return row
+
+    def _forget(self, id: str) -> None:
+        self._json.pop(id, None)
+        self._deleted.discard(id)
+        self._found.clear()
+
+    def one(self, id: str, parsed: Parsed) -> dict[str, Any]:
+        """Return what get-one answers: the query's conditions and fields hold here too; raise KeyError."""
+        test = search.condition(parsed, self._known, {"id": id})
+        row = self.get(id)
+        hidden = id in self._deleted and parsed.include_deleted != 1
+        if hidden or _skip(parsed, self._limit(parsed)) or (test and not test(row)):
+            raise KeyError(f"{self.name} not found")
+        return self._pick(row, parsed)
+
+    def select(self, parsed: Parsed, join: Joiner | None = None) -> bytes:
+        """Return the JSON of a list: a bare array, or a page object if asked for and there is a limit.
+
+        ``join`` is given a whole row and returns it with its relations. Raise BadSearch.
+        """
+        limit = self._limit(parsed)
+        skip = _skip(parsed, limit)
+        paged = self._always_page or (limit is not None and (parsed.page is not None or parsed.offset is not None))
+        ids, total = self._find(parsed, skip, limit)
+        data = b"[" + b",".join(self._encode(ids, parsed, join)) + b"]"
+        if not paged:
+            return data
+        step = limit or total
+        page = skip // step + 1 if step else 1
+        pages = math.ceil(total / step) if total else 1
+        return b'{"data":%b,"count":%d,"total":%d,"page":%d,"pageCount":%d}' % (data, len(ids), total, page, pages)
+
+    def _limit(self, parsed: Parsed) -> float | None:
+        limit = parsed.limit or self._default_limit or self._max_limit  # 0 is no limit
+        return min(limit, self._max_limit) if limit and self._max_limit else limit
+
+    def _find(self, parsed: Parsed, skip: float, limit: float | None) -> tuple[list[str], int]:
+        """Return the ids of a page, and how many match in all."""
+        if skip < 0 or (limit or 0) < 0:
+            raise BadSearch("LIMIT and OFFSET must not be negative")
+        sort = tuple(dict(parsed.sort).items())  # a field named twice: its first place, its last direction
+        plan = search.plan(parsed, self._known, by_id=sort == _BY_ID)
+        found = self._matching(sort, plan, all_rows=parsed.include_deleted == 1 or not self._deleted)
+        start = bisect_right(found, plan.after) if plan.after is not None else 0
+        first = start + _whole(skip)
+        return found[first : None if limit is None else first + _whole(limit)], len(found) - start
+
+    def _matching(self, sort: _Sort, plan: search.Plan, *, all_rows: bool) -> list[str]:
+        """Return the ids that pass the plan's test, sorted; kept until the next write, since pages ask again."""
+        if sort == _BY_ID and plan.test is None and all_rows:
+            return self._ids
+        key = (sort, plan.name if plan.test else "", all_rows)
+        if key not in self._found:
+            ids = self._sorted(sort) if plan.test is None and all_rows else self._matching(sort, _ALL, all_rows=True)
+            test, hidden = plan.test, frozenset[str]() if all_rows else self._deleted
+            if len(self._found) >= _KEPT:
+                self._found.clear()
+            self._found[key] = [id for id in ids if id not in hidden and (test is None or test(self._rows[id]))]
+        return self._found[key]
+
+    def _sorted(self, sort: _Sort) -> list[str]:
+        ids = list(self._rows)
+        for field, ascending in reversed(sort):
+            read = search.column(field, self._known)
+            ranks = {id: _rank(read(row)) for id, row in self._rows.items()}
+            ids.sort(key=ranks.__getitem__, reverse=not ascending)  # stable in both directions
+        return ids
+
+    def _encode(self, ids: list[str], parsed: Parsed, join: Joiner | None) -> Iterator[bytes]:
+        for id in ids:
+            row = self._rows[id]
+            if join or parsed.fields:
+                yield msgspec.json.encode(self._pick(row, parsed, join))
+            else:
+                if id not in self._json:
+                    self._json[id] = msgspec.json.encode(row)
+                yield self._json[id]
+
+    def _pick(self, row: dict[str, Any], parsed: Parsed, join: Joiner | None = None) -> dict[str, Any]:
+        """Return the fields asked for, the id and the relations, in the row's order; unknown names are dropped."""
+        whole = join(row, parsed) if join else row
+        if not parsed.fields:
+            return whole
+        wanted = {"id", *self._known.intersection(parsed.fields)}
+        picked = {name: value for name, value in whole.items() if name in wanted or name not in row}
+        for field in sorted(wanted):
+            head, dot, name = field.partition(".")
+            if dot and head not in wanted and isinstance(row.get(head), dict):
+                picked[head] = {**picked.get(head, {}), name: row[head].get(name)}
+        return picked
+
+
+def _skip(parsed: Parsed, limit: float | None) -> float:
+    """Return how many rows stand before the page; ``page`` wins over ``offset``, and says nothing without a limit."""
+    return limit * (parsed.page - 1) if parsed.page and limit else parsed.offset or 0
+
+
+def _whole(number: float) -> int:
+    return math.floor(number + 0.5)  # limit=1.5 gives two rows: the database rounds
+
+
+def _rank(cell: object) -> tuple[bool, bool, Any]:
+    """Return what sorts any cells: numbers before text, null last (so first when descending)."""
+    if isinstance(cell, int | float):
+        return False, False, cell
+    return cell is None, True, cell if isinstance(cell, str) else msgspec.json.encode(cell).decode()

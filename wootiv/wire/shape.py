@@ -1,0 +1,117 @@
+"""What answers are made of: frozen structs that can tell a field left out from a null."""
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any, TypeAlias, TypeVar, get_args
+
+import msgspec
+from msgspec import UNSET, Struct, StructMeta
+
+S = TypeVar("S", bound="Shape")
+
+LEFT_OUT: Any = None
+"""Default of a field that the server never sends as null: `None` says that it was left out."""
+NULLABLE: Any = UNSET
+"""Default of a field that may be null: it reads `None` either way, but the shape knows the difference."""
+
+
+class Mark(Enum):
+    """What an `Annotated` field is, beyond its type."""
+
+    QUERY = "goes into the query, whatever the method"
+    SPREAD = "a mapping whose items are query parameters of their own"
+    COMMA = "a list sent as one value, joined by commas"
+    LIST = "a list sent by repeating its key, 20 items at most"
+    FILE = "a part of a multipart body"
+    SECRET = "never shown"
+
+
+class Wire(Struct, frozen=True):
+    """The name on the wire, where camelCase does not give it."""
+
+    name: str
+
+
+Plain: TypeAlias = Any
+
+
+class _ShapeMeta(StructMeta):
+    """Lets a nullable field that was left out read `None`, at the price of a property for those fields alone."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> type:  # noqa: ANN401
+        shape: Any = super().__new__(cls, name, bases, namespace, **options)
+        # msgspec reads and writes slots by their offset, so its codecs go on seeing UNSET.
+        for field, default in zip(shape.__struct_fields__[::-1], shape.__struct_defaults__[::-1], strict=False):
+            if default is UNSET and field in shape.__dict__:
+                setattr(shape, field, property(_none_when_unset(shape.__dict__[field].__get__)))
+        return shape
+
+
+def _none_when_unset(get: Callable[[object], Any]) -> Callable[[object], Any]:
+    def read(self: object) -> Any:  # noqa: ANN401
+        value = get(self)
+        return None if value is UNSET else value
+
+    return read
+
+
+class Shape(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, rename="camel", metaclass=_ShapeMeta):
+    """A typed answer. `dict(shape)` gives its fields, one level deep, under their Python names.
+
+    A field that the server left out reads `None` and is left out of every dictionary and of `to_json()`.
+    """
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        values = msgspec.structs.asdict(self)
+        defaults = type(self).__struct_defaults__
+        # keyword-only fields with defaults all: names and defaults run side by side.
+        for (name, value), default in zip(values.items(), defaults, strict=True):
+            if value is not default:
+                yield name, value
+
+    def to_dict(self, *, wire: bool = False) -> dict[str, Any]:
+        """Plain data all the way down: Python names and datetimes, or with `wire` just what JSON would hold."""
+        if wire:
+            plain: dict[str, Any] = msgspec.to_builtins(self)
+            return plain
+        return {name: _plain(value) for name, value in self}
+
+    def to_json(self) -> bytes:
+        """JSON under the names of the wire."""
+        return msgspec.json.encode(self)
+
+    def replace(self: S, **changes: Any) -> S:  # noqa: ANN401
+        """A copy with other values in some fields; raises `TypeError` for a field that is not there."""
+        return msgspec.structs.replace(self, **changes)
+
+    def __repr__(self) -> str:
+        secret = secret_fields(type(self))
+        shown = (f"{name}={'***' if name in secret and value else repr(value)}" for name, value in self)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    match value:
+        case Shape():
+            return value.to_dict()
+        case dict():
+            return {name: _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+_secrets: dict[type, frozenset[str]] = {}
+
+
+def secret_fields(shape: type[Shape]) -> frozenset[str]:
+    """Names of the fields that are marked secret."""
+    if shape not in _secrets:
+        hints = msgspec.structs.fields(shape)
+        _secrets[shape] = frozenset(f.name for f in hints if Mark.SECRET in _marks(f.type))
+    return _secrets[shape]
+
+
+def _marks(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    return tuple(getattr(hint, "__metadata__", ())) + tuple(mark for arg in get_args(hint) for mark in _marks(arg))
