@@ -1,7 +1,7 @@
 """Operations: each is declared once, and is a coroutine, an answer or a value by the mode that holds the tree."""
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import cached_property
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_origin, get_type_hints, overload
 
@@ -185,3 +185,12 @@ def DELETE(path: str) -> Callable[[Declared[P, R]], Operation[P, R]]:  # noqa: N
 def PAGES(path: str, kind: Kind = "crud") -> Callable[[Declared[P, Page[T]]], Pages[P, T]]:  # noqa: N802
     """Declare a list; `kind` says how its pages are asked for."""
     return lambda declared: Pages(declared, "GET", path, kind)
+
+
+def operations_of(kind: type[Resource[Any]], path: str = "") -> Iterator[tuple[str, Operation[Any, Any]]]:
+    """Every operation of a resource and of those below it, with its name, such as `contacts.create`."""
+    for name, value in vars(kind).items():
+        if isinstance(value, Operation):
+            yield f"{path}{name}", value
+    for name, resource in resources_of(kind).items():
+        yield from operations_of(resource, f"{path}{name}.")

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from wootiv.sandbox.search import BadQuery, BadSearch, Condition, Invalid, Parsed, condition, parse
+from wootiv.sandbox.grammar import BadQuery, BadSearch, Condition, Invalid, Parsed, parse
+from wootiv.sandbox.search import condition
 
 VECTORS = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "vectors.jsonl").read_text().splitlines()]
 COLUMNS = ["id", "name", "age", "active", "born", "audit.date_created"]

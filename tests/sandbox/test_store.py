@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wootiv.sandbox.search import BadSearch, parse
+from wootiv.sandbox.grammar import BadSearch, parse
 from wootiv.sandbox.store import Table
 
 COLUMNS = ["id", "name", "rank", "audit.version"]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from wootiv.sandbox import search
-from wootiv.sandbox.search import BadSearch, Parsed
+from wootiv.sandbox.grammar import BadSearch, Parsed
 
 Joiner = Callable[[dict[str, Any], Parsed], dict[str, Any]]
 _Sort = tuple[tuple[str, bool], ...]
@@ -100,7 +100,7 @@ class Table:
         hidden = id in self._deleted and parsed.include_deleted != 1
         if hidden or _skip(parsed, self._limit(parsed)) or (test and not test(row)):
             raise KeyError(f"{self.name} not found")
-        return self._pick(row, parsed)
+        return self.shown(row, parsed)
 
     def select(self, parsed: Parsed, join: Joiner | None = None) -> bytes:
         """Return the JSON of a list: a bare array, or a page object if asked for and there is a limit.
@@ -159,13 +159,13 @@ class Table:
         for id in ids:
             row = self._rows[id]
             if join or parsed.fields:
-                yield msgspec.json.encode(self._pick(row, parsed, join))
+                yield msgspec.json.encode(self.shown(row, parsed, join))
             else:
                 if id not in self._json:
                     self._json[id] = msgspec.json.encode(row)
                 yield self._json[id]
 
-    def _pick(self, row: dict[str, Any], parsed: Parsed, join: Joiner | None = None) -> dict[str, Any]:
+    def shown(self, row: dict[str, Any], parsed: Parsed, join: Joiner | None = None) -> dict[str, Any]:
         """Return the fields asked for, the id and the relations, in the row's order; unknown names are dropped."""
         whole = join(row, parsed) if join else row
         if not parsed.fields:
