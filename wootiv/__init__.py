@@ -4,10 +4,10 @@ What stands below is loaded at first use, so that `import wootiv` costs next to 
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the same, late
+    __version__: str
     from wootiv import types
     from wootiv.api.tree import calls
     from wootiv.blocking import Wootiv
@@ -85,15 +85,14 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-try:
-    __version__: str = version("wootiv")
-except PackageNotFoundError:  # run from a checkout that was not installed
-    __version__ = "0+unknown"
 
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+def __getattr__(name: str) -> Any:
     if name == "types":
         return import_module("wootiv.types")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("wootiv")
     if name not in _HOME_OF:
         message = f"module 'wootiv' has no attribute {name!r}"
         raise AttributeError(message, name=name, obj=None)

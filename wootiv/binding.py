@@ -9,11 +9,20 @@ from typing import Any, Unpack, get_args, get_origin, get_type_hints
 from msgspec import Struct, structs
 
 from wootiv.call import Call, Options, override, read_body, read_options, read_query
-from wootiv.message import Pairs
 from wootiv.pages import Kind, PageData, begin
 from wootiv.query import MAX_LIST, values
-from wootiv.wire.encode import Field, Misfit, MissingName, Unfit, UnknownName, query_text
-from wootiv.wire.encode import encode_fields, encode_path_value, field_of, fields_of
+from wootiv.wire.encode import (
+    Field,
+    Misfit,
+    MissingName,
+    Unfit,
+    UnknownName,
+    encode_fields,
+    encode_path_value,
+    field_of,
+    fields_of,
+    query_text,
+)
 from wootiv.wire.shape import Mark
 
 
@@ -50,7 +59,7 @@ class Declaration(Struct, frozen=True):
             template=template,
             kind=kind,
             positional=positional,
-            fields=fields,
+            fields=_options_last(fields),
             path=path,
             query=frozenset(name for name, place in places.items() if place == "query"),
             body=frozenset(name for name, place in places.items() if place == "body"),
@@ -112,7 +121,7 @@ class Declaration(Struct, frozen=True):
             shown = shown.replace(f"{{{placeholder}}}", "***" if secret else value)
         return path, shown
 
-    def _body(self, encoded: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def _body(self, encoded: Mapping[str, Any]) -> Any:
         extra = encoded.get("extra_body", {})
         if not self.body and not self.files and not extra:
             return None
@@ -124,8 +133,16 @@ class Declaration(Struct, frozen=True):
 _OPTIONS = Options.__annotations__.keys() - {"extra_body"}  # read_options checks them, at one place for all callers
 
 
+def _options_last(fields: dict[str, Field]) -> dict[str, Field]:
+    return dict(sorted(fields.items(), key=lambda item: item[0] in Options.__annotations__))
+
+
 def _raw(field: Field) -> Field:
-    return structs.replace(field, encode=lambda value, _: value)
+    return structs.replace(field, encode=_as_given)
+
+
+def _as_given(value: Any, _: str) -> Any:
+    return value
 
 
 def _placeholders(names: list[str], template: str) -> dict[str, str]:
@@ -144,7 +161,7 @@ def _place(method: str, field: Field) -> str:
     return "query" if in_query else "body"
 
 
-def _pairs(field: Field, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+def _pairs(field: Field, value: Any) -> Iterator[tuple[str, str]]:
     """A query parameter as key and value, once or several times."""
     if value is None:
         return

@@ -1,7 +1,7 @@
 """`Wootiv`: the client for plain scripts and threads."""
 
 from types import TracebackType
-from typing import Any, Literal, TypeVar, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack
 
 from wootiv.api.tree import Api
 from wootiv.call import Call
@@ -33,7 +33,7 @@ class BlockingRunner:
     def run(self, call: Call[R]) -> R:
         """The call's answer."""
         __tracebackhide__ = True
-        return self.portal.call(self.engine.answer, call)
+        return self.portal.call(lambda: self.engine.answer(call))
 
     def run_list(self, call: Call[Any]) -> Page[Any]:
         """The first page of the list that starts with the call."""
@@ -41,7 +41,7 @@ class BlockingRunner:
 
         def fetch(query: Pairs) -> PageData[Any]:
             __tracebackhide__ = True
-            return self.portal.call(self.engine.answer, call.at(query))
+            return self.portal.call(lambda: self.engine.answer(call.at(query)))
 
         cursor = call.cursor or begin("whole", call.query)
         return Page(fetch, cursor, fetch(cursor.query))
@@ -72,7 +72,7 @@ class Wootiv(Api[Blocking]):
     def send(self, call: Call[R]) -> APIResponse[R]:
         """Send a call of `wootiv.calls` and give its raw answer; raises `APIError`."""
         __tracebackhide__ = True
-        return self._portal.call(self._engine.send, call)
+        return self._portal.call(lambda: self._engine.send(call))
 
     def with_options(self, **options: Unpack[WithOptions]) -> "Wootiv":
         """A view with other options that shares the connections; closing it closes nothing.
@@ -97,7 +97,7 @@ class Wootiv(Api[Blocking]):
         """Whether the client, or for a view the client that it is a view of, was closed."""
         return self._engine.network.closed
 
-    def __enter__(self) -> "Wootiv":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -55,7 +55,7 @@ class CallOptions(Struct, frozen=True):
     """The options of one call; what is unset is the client's."""
 
     timeout: Timeouts | UnsetType = UNSET
-    total_timeout: float | None | UnsetType = UNSET
+    total_timeout: float | UnsetType | None = UNSET
     max_retries: int | UnsetType = UNSET
     idempotency_key: str | None = None
     extra_headers: Extras = ()
@@ -107,11 +107,11 @@ def read_options(given: Mapping[str, Any]) -> CallOptions:
     )
 
 
-def _key(given: Any) -> str | None:  # noqa: ANN401 - checked here
+def _key(given: Any) -> str | None:
     return None if given is None else read_headers({"idempotency-key": given}, "idempotency_key")[0][1]
 
 
-def read_timeout(given: Any, path: str) -> Timeouts:  # noqa: ANN401 - checked here
+def read_timeout(given: Any, path: str) -> Timeouts:
     """A limit for each phase of an attempt: from one number of seconds, from `None`, or from an `httpx.Timeout`."""
     if isinstance(given, TimeoutLike):
         phases = (given.connect, given.read, given.write, given.pool)
@@ -120,7 +120,7 @@ def read_timeout(given: Any, path: str) -> Timeouts:  # noqa: ANN401 - checked h
     return Timeouts(seconds, seconds, seconds, seconds)
 
 
-def read_seconds(given: Any, path: str) -> float | None:  # noqa: ANN401 - checked here
+def read_seconds(given: Any, path: str) -> float | None:
     """A number of seconds, or `None` for no limit."""
     if given is None:
         return None
@@ -131,7 +131,7 @@ def read_seconds(given: Any, path: str) -> float | None:  # noqa: ANN401 - check
     return None if math.isinf(given) else float(given)
 
 
-def read_retries(given: Any, path: str) -> int:  # noqa: ANN401 - checked here
+def read_retries(given: Any, path: str) -> int:
     """A number of retries."""
     if isinstance(given, bool) or not isinstance(given, int):
         raise Misfit(path, "an int, 0 or more", describe(given))
@@ -140,7 +140,7 @@ def read_retries(given: Any, path: str) -> int:  # noqa: ANN401 - checked here
     return given
 
 
-def read_headers(given: Any, path: str) -> Extras:  # noqa: ANN401 - checked here
+def read_headers(given: Any, path: str) -> Extras:
     """Header names and values that can go on the wire; the values are never shown."""
     if not isinstance(given, Mapping):
         raise Misfit(path, "a mapping of header names to values", f"another {type(given).__name__}")
@@ -154,7 +154,7 @@ def read_headers(given: Any, path: str) -> Extras:  # noqa: ANN401 - checked her
     return tuple(given.items())
 
 
-def read_query(given: Any, path: str) -> Pairs:  # noqa: ANN401 - checked here
+def read_query(given: Any, path: str) -> Pairs:
     """Query parameters of the caller's own: a list repeats its key, `None` leaves it out."""
     if not isinstance(given, Mapping):
         raise Misfit(path, "a mapping", describe(given))

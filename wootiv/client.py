@@ -2,13 +2,20 @@
 
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from wootiv.api.tree import Api
 from wootiv.call import Call
 from wootiv.engine import log
 from wootiv.engine.send import Engine
-from wootiv.engine.settings import ClientOptions, WithOptions, changed_settings, check_names, first_settings, network_options
+from wootiv.engine.settings import (
+    ClientOptions,
+    WithOptions,
+    changed_settings,
+    check_names,
+    first_settings,
+    network_options,
+)
 from wootiv.engine.transport import Network
 from wootiv.message import APIResponse
 from wootiv.operation import Async
@@ -89,7 +96,7 @@ class AsyncWootiv(Api[Async]):
         """Whether the client, or for a view the client that it is a view of, was closed."""
         return self._engine.network.closed
 
-    async def __aenter__(self) -> "AsyncWootiv":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

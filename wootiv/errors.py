@@ -42,7 +42,7 @@ class APIError(Exception):
         *,
         request: SentRequest | None = None,
         attempts: tuple[Attempt, ...] = (),
-        body: Any = None,  # noqa: ANN401 - whatever the server sent
+        body: Any = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -83,7 +83,7 @@ class APIResponseValidationError(APIError):
 
     response: APIResponse[Any]
 
-    def __init__(self, message: str, *, response: APIResponse[Any], body: Any = None) -> None:  # noqa: ANN401
+    def __init__(self, message: str, *, response: APIResponse[Any], body: Any = None) -> None:
         super().__init__(message, request=response.request, attempts=response.attempts, body=body)
         self.response = response
 
@@ -104,7 +104,7 @@ class APIStatusError(APIError):
     retry_after: float | None = None
     """Seconds that the server asks to wait, as with 429 and 503; `None` if it does not say."""
 
-    def __init__(self, message: str, *, response: APIResponse[Any], body: Any = None) -> None:  # noqa: ANN401
+    def __init__(self, message: str, *, response: APIResponse[Any], body: Any = None) -> None:
         super().__init__(message, request=response.request, attempts=response.attempts, body=body)
         self.response = response
 

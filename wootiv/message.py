@@ -164,7 +164,7 @@ class APIResponse(Struct, Generic[R], frozen=True, eq=False, gc=False):
         """The id that the server, or a proxy before it, gave this request."""
         return next((self.headers[name] for name in REQUEST_ID_HEADERS if name in self.headers), None)
 
-    def json(self) -> Any:  # noqa: ANN401 - whatever JSON holds
+    def json(self) -> Any:
         """The body as plain data, with every field that the server sent; raises `msgspec.DecodeError`."""
         return json.decode(self.content)
 

@@ -16,6 +16,16 @@ T = TypeVar("T")
 M = TypeVar("M")
 
 
+class _Optional:
+    """Shown as the default of a keyword that need not be given; there is none that could be given in its place."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+_OPTIONAL = _Optional()
+
+
 class Async:
     """The mode of `AsyncWootiv`: an operation gives a coroutine, a list an `AsyncPaginator`."""
 
@@ -31,11 +41,11 @@ class Unsent:
 class Runner(Protocol):
     """What a tree hands its calls to."""
 
-    def run(self, call: Call[Any]) -> Any:  # noqa: ANN401 - by mode: a coroutine, an answer, the call itself
+    def run(self, call: Call[Any]) -> Any:
         """What an operation gives."""
         ...
 
-    def run_list(self, call: Call[Any]) -> Any:  # noqa: ANN401 - by mode: a paginator, a page, the call itself
+    def run_list(self, call: Call[Any]) -> Any:
         """What a list gives."""
         ...
 
@@ -59,7 +69,7 @@ class Resource(Generic[M]):
         self._runner = runner
         self._path = path
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - only the resources that the class annotates
+    def __getattr__(self, name: str) -> Any:
         if not name.startswith("_") and (kind := resources_of(type(self)).get(name)):
             resource = kind(self._runner, f"{self._path}.{name}" if self._path else name)
             self.__dict__[name] = resource
@@ -115,7 +125,7 @@ class Operation(Generic[P, R]):
     def _function(self, runner: Runner, name: str) -> Callable[..., Any]:
         run, bind = runner.run_list if self.kind else runner.run, self.declaration.bind
 
-        def operation(*args: Any, **given: Any) -> Any:  # noqa: ANN401 - its signature is set below
+        def operation(*args: Any, **given: Any) -> Any:
             return run(bind(name, args, given))
 
         declared: Any = self.declared
@@ -128,13 +138,13 @@ class Operation(Generic[P, R]):
     def signature(self) -> inspect.Signature:
         """What an editor and `help()` show: real keyword-only parameters, the body first and the options last."""
         declaration = self.declaration
-        kinds = {name: inspect.Parameter.POSITIONAL_OR_KEYWORD for name in declaration.positional}
+        kinds = dict.fromkeys(declaration.positional, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return inspect.Signature(
             [
                 inspect.Parameter(
                     field.name,
                     kinds.get(field.name, inspect.Parameter.KEYWORD_ONLY),
-                    default=inspect.Parameter.empty if field.required else ...,
+                    default=inspect.Parameter.empty if field.required else _OPTIONAL,
                     annotation=field.hint,
                 )
                 for field in declaration.fields.values()

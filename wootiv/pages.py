@@ -1,8 +1,9 @@
 """Lists, a page at a time: what a page holds, how the next one is asked for, and iteration over all of them."""
 
-from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
+import anyio.lowlevel
 from msgspec import Struct, structs
 
 from wootiv.message import APIResponse, Pairs
@@ -10,7 +11,6 @@ from wootiv.query import after, values, without
 from wootiv.wire.decode import Decoder
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 Kind: TypeAlias = Literal["crud", "offset", "whole", "members"]
 
@@ -35,7 +35,7 @@ class PageDecoder(Decoder[PageData[T]], frozen=True):
 
     def __call__(self, response: APIResponse[PageData[T]]) -> tuple[PageData[T], tuple[str, ...]]:
         """The page and its oddities; raises `APIResponseValidationError`."""
-        if not response.content.lstrip()[:1] == b"[":
+        if response.content.lstrip()[:1] != b"[":
             return super().__call__(response)
         rows, oddities = Decoder[Any](list[self.answer.__args__[0]], self.strict)(response)  # type: ignore[name-defined]
         return PageData(data=rows), oddities
@@ -102,11 +102,8 @@ def _counts_rows(given: Pairs) -> bool:
 def _by_key(step: Cursor, page: PageData[Any]) -> Cursor | None:
     """The step itself says that this was the last page; `None`, that there is no key to go on from."""
     asked = int(values(step.query, "limit")[0])
-    if page.total is None:
-        last = asked == 0 or len(page.data) < asked
-    else:
-        last = page.total <= len(page.data)
-    if last:
+    # By key the total is of the rest; a bare array tells only whether it is full.
+    if (asked == 0 or len(page.data) < asked) if page.total is None else page.total <= len(page.data):
         return step
     row = page.data[-1]
     key = row.get("id") if isinstance(row, dict) else getattr(row, "id", None)
@@ -146,18 +143,18 @@ def _info(now: Cursor, then: Cursor | None) -> PageInfo | None:
     return PageInfo(params)
 
 
-class Fetch(Protocol[T_co]):
+class Fetch(Protocol[T]):
     """Gets one page; the engine implements it, for one operation of one client."""
 
-    def __call__(self, query: Pairs, /) -> Coroutine[Any, Any, PageData[T_co]]:
+    def __call__(self, query: Pairs, /) -> Coroutine[Any, Any, PageData[T]]:
         """Send the operation with another query."""
         ...
 
 
-class FetchBlocking(Protocol[T_co]):
+class FetchBlocking(Protocol[T]):
     """Gets one page, blocking."""
 
-    def __call__(self, query: Pairs, /) -> PageData[T_co]:
+    def __call__(self, query: Pairs, /) -> PageData[T]:
         """Send the operation with another query."""
         ...
 
@@ -214,7 +211,11 @@ class AsyncPage(_OnePage[T]):
 
     def pages(self) -> AsyncIterator["AsyncPage[T]"]:
         """This page and all after it, one request each."""
-        return _AsyncPages(self._fetch, self._cursor, self)
+        return _AsyncPages(self._itself)
+
+    async def _itself(self) -> "AsyncPage[T]":
+        await anyio.lowlevel.checkpoint()
+        return self
 
     def __aiter__(self) -> AsyncIterator[T]:
         return _AsyncItems(self.pages())
@@ -237,7 +238,7 @@ class AsyncPaginator(Generic[T]):
 
     def pages(self) -> AsyncIterator[AsyncPage[T]]:
         """All pages, one request each."""
-        return _AsyncPages(self._fetch, self._cursor)
+        return _AsyncPages(self._first)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return _AsyncItems(self.pages())
@@ -246,18 +247,18 @@ class AsyncPaginator(Generic[T]):
 class _AsyncPages(Generic[T]):
     """Holds nothing between two pages: a fetch that is cancelled is asked for again by the next `anext`."""
 
-    def __init__(self, fetch: Fetch[T], cursor: Cursor | None, ready: AsyncPage[T] | None = None) -> None:
-        self._fetch, self._cursor, self._ready = fetch, cursor, ready
+    def __init__(self, first: Callable[[], Coroutine[Any, Any, AsyncPage[T]]]) -> None:
+        self._first = first
+        self._last: AsyncPage[T] | None = None
 
     def __aiter__(self) -> AsyncIterator[AsyncPage[T]]:
         return self
 
     async def __anext__(self) -> AsyncPage[T]:
-        if self._cursor is None:
+        if self._last is not None and not self._last.has_next_page():
             raise StopAsyncIteration
-        page = self._ready or AsyncPage(self._fetch, self._cursor, await self._fetch(self._cursor.query))
-        self._ready, self._cursor = None, page._next  # noqa: SLF001 - the two are one mechanism
-        return page
+        self._last = await (self._last.get_next_page() if self._last else self._first())
+        return self._last
 
 
 class _AsyncItems(Generic[T]):

@@ -51,7 +51,7 @@ def after(query: Pairs, last: str) -> Pairs | None:
         return None
 
 
-def _dump(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
+def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -84,7 +84,7 @@ def _condition(text: str) -> dict[str, Any]:
     return {field: {operator: _value(rest[0])}}
 
 
-def _value(text: str) -> Any:  # noqa: ANN401
+def _value(text: str) -> Any:
     """What the parser reads in one value: JSON where it is a string, a boolean or a plain number; else text."""
     if _DATE.fullmatch(text) or text in ("", "null"):
         raise Untranslatable(text)  # a date in `filter` is compared as a date, in `s` as text; null is refused

@@ -120,12 +120,12 @@ def _function(method: str, run: Callable[[Call[Any]], Any]) -> Callable[..., Any
     def verb(
         path: str,
         *,
-        cast_to: Any = Any,  # noqa: ANN401 - a type, of any form
+        cast_to: Any = Any,
         body: object = msgspec.UNSET,
         query: Mapping[str, object] | None = None,
         files: Files | None = None,
         **options: Unpack[Options],
-    ) -> Any:  # noqa: ANN401 - by mode: a coroutine, an answer, a call
+    ) -> Any:
         try:
             call = _call(method, path, cast_to, body, query or {}, files, options)
         except Misfit as error:
@@ -141,10 +141,10 @@ def _function(method: str, run: Callable[[Call[Any]], Any]) -> Callable[..., Any
     return verb
 
 
-def _call(
+def _call(  # noqa: PLR0917 - the verb's own arguments, in its order
     method: str,
     path: str,
-    cast_to: Any,  # noqa: ANN401
+    cast_to: Any,
     body: object,
     query: Mapping[str, object],
     files: Files | None,
@@ -152,9 +152,7 @@ def _call(
 ) -> Call[Any]:
     if unknown := options.keys() - Options.__annotations__.keys():
         raise Misfit("an option", "one of " + ", ".join(Options.__annotations__), repr(min(unknown)))
-    if not isinstance(path, str):
-        raise Misfit("path", "str", describe(path))
-    split = urlsplit(path)
+    split = urlsplit(encoder_for(str)(path, "path"))
     if split.scheme or split.netloc or not split.path.startswith("/"):
         raise Unfit("path", "a path that begins with / (base_url says where)", describe(path))
     pairs = override(tuple(parse_qsl(split.query, keep_blank_values=True)), read_query(query, "query"))
@@ -184,6 +182,8 @@ def _body(body: object, extra: Mapping[str, object], files: Files | None) -> Bod
 
 def _parts(files: Files) -> list[Part]:
     try:
-        return [part(name, one) for name, given in files.items() for one in (given if isinstance(given, list) else [given])]
+        return [
+            part(name, one) for name, given in files.items() for one in (given if isinstance(given, list) else [given])
+        ]
     except TypeError as error:
         raise Misfit("files", "a mapping of field names to files", str(error)) from None

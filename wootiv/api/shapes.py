@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from msgspec import Meta
 

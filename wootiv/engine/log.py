@@ -42,7 +42,7 @@ def waiting(method: str, template: str, seconds: float) -> None:
 _told: set[str] = set()
 
 
-def tell_undeclared(response: APIResponse[Any], template: str, answer: Any) -> None:  # noqa: ANN401 - a type
+def tell_undeclared(response: APIResponse[Any], template: str, answer: Any) -> None:
     """Log fields that the server sent and no shape declares, once a path. Looked for only where somebody listens."""
     if not log.isEnabledFor(logging.DEBUG):
         return

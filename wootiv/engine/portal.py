@@ -21,6 +21,7 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import anyio
@@ -50,11 +51,10 @@ class BlockedLoopWarning(RuntimeWarning):
 class _Call:
     """One call that crosses to the loop."""
 
-    __slots__ = ("_args", "_cancelled", "_function", "_scope", "context", "done", "error", "finished", "result")
+    __slots__ = ("_cancelled", "_function", "_scope", "context", "done", "error", "finished", "result")
 
-    def __init__(self, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+    def __init__(self, function: Callable[[], Awaitable[Any]]) -> None:
         self._function = function
-        self._args = args
         self._scope: anyio.CancelScope | None = None
         self._cancelled = False
         self.context = contextvars.copy_context()
@@ -71,7 +71,7 @@ class _Call:
                 return
             with anyio.CancelScope() as self._scope:
                 try:
-                    self.result = await self._function(*self._args)
+                    self.result = await self._function()
                 except anyio.get_cancelled_exc_class():
                     self.error = ClientStateError("the client was closed during the call")
                     raise
@@ -103,8 +103,8 @@ class _Loop:
         self._backend, self._options = backend, options
         self._posted: deque[_Call | Callable[[], None]] = deque()
         self._reader, self._writer = socket.socketpair()
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)
+        self._reader.settimeout(0)
+        self._writer.settimeout(0)
         self._stopping = False
         self.thread = threading.Thread(target=self._run, name="wootiv", daemon=True)
         self.thread.start()
@@ -112,10 +112,8 @@ class _Loop:
     def post(self, work: "_Call | Callable[[], None]") -> None:
         """Hand work to the loop; from any thread, at any time, never blocking."""
         self._posted.append(work)
-        try:
+        with suppress(OSError):  # full: the loop is awake anyway; closed: nobody reads any more
             self._writer.send(b"\0")
-        except (BlockingIOError, OSError):
-            pass  # full: the loop is awake anyway; closed: nobody reads any more
         if self.over:
             self._refuse()
 
@@ -154,16 +152,14 @@ class _Loop:
                         if _library is not None:
                             # The caller's context may name the library of the caller's own loop.
                             work.context.run(_library.set, self._backend)
-                        work.context.run(calls.start_soon, work.run)
+                        _ = work.context.run(calls.start_soon, work.run)
                     else:
                         work()
             calls.cancel_scope.cancel()
 
     def _drain(self) -> None:
-        try:
+        with suppress(BlockingIOError):
             self._reader.recv(65536)
-        except BlockingIOError:
-            pass
 
 
 class Portal:
@@ -177,11 +173,11 @@ class Portal:
         self._warned = False
         _portals.add(self)
 
-    def call(self, function: Callable[..., Awaitable[R]], *args: Any) -> R:  # noqa: ANN401 - the function's own
+    def call(self, function: Callable[[], Awaitable[R]]) -> R:
         """Run the function in the loop and wait for it; raises what it raises."""
         __tracebackhide__ = True
         loop = self._ready()
-        call = _Call(function, args)
+        call = _Call(function)
         try:
             loop.post(call)
             _wait(call.finished)
@@ -202,8 +198,9 @@ class Portal:
         if self._closed:
             raise ClientStateError(_CLOSED)
         if threading.get_ident() in _blocking_loops:
-            message = "a blocking call from the event loop of a Wootiv client would wait for itself: use AsyncWootiv there"
-            raise ClientStateError(message)
+            raise ClientStateError(
+                "a blocking call from Wootiv's own event loop would wait for itself: use AsyncWootiv"
+            )
         if not self._warned:
             self._warn_of_a_running_loop()
         loop = self._loop

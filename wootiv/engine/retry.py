@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_any, wait_exponential
+from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from wootiv.errors import APIConnectionError, APIError, APIStatusError
@@ -26,6 +27,14 @@ class _Jittered(wait_base):
 
 
 BACKOFF = _Jittered()
+
+
+class _Stop(stop_base):
+    def __init__(self, asked: Callable[[RetryCallState], bool]) -> None:
+        self._asked = asked
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return self._asked(retry_state)
 
 
 def worth_retrying(error: BaseException) -> bool:
@@ -86,7 +95,12 @@ async def again(
     # Only what is listed here is ever retried: a predicate of the caller's may be one that takes in a cancellation.
     listed = retry_if_exception(lambda error: isinstance(error, APIConnectionError | APIStatusError))
     retrying = AsyncRetrying(
-        sleep=anyio.sleep, stop=stop_any(stop, too_late), wait=wait, retry=listed & retry, before_sleep=tell, reraise=True
+        sleep=anyio.sleep,
+        stop=stop_any(stop, _Stop(too_late)),
+        wait=wait,
+        retry=listed & retry,
+        before_sleep=tell,
+        reraise=True,
     )
     try:
         return await retrying(step)

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
@@ -165,18 +164,19 @@ class _Life(Generic[R]):
             log.attempted(self.call.method, self.call.template, attempt, None)
 
     async def _exchange(self) -> Reply:
-        """One request and what it is redirected to, as long as that is of the same origin: the key goes nowhere else."""
+        """One request and what it is redirected to, within the origin: the key goes nowhere else."""
         outgoing = self.outgoing
         secret = {} if self.settings.api_key is None else {"Authorization": f"Bearer {self.settings.api_key}"}
         timeouts = self.settings.timeout if self.call.options.timeout is UNSET else self.call.options.timeout
         if any(name.lower() == "authorization" for name, _ in _extras(self.call, self.settings)):
             secret = {}  # the caller's own wins
+        reply = await self.network.attempt(outgoing, secret, timeouts, self._goes_out)
         for _ in range(_REDIRECTS):
-            reply = await self.network.attempt(outgoing, secret, timeouts, self._goes_out)
             target = _redirect(outgoing, reply)
             if target is None:
-                return reply
+                break
             outgoing = target
+            reply = await self.network.attempt(outgoing, secret, timeouts, self._goes_out)
         return reply
 
     def _goes_out(self) -> None:
@@ -219,10 +219,9 @@ def _without_user(url: str) -> str:
 
 @cache
 def _user_agent() -> str:
-    try:
-        return f"wootiv-python/{version('wootiv')}"
-    except PackageNotFoundError:  # run from a checkout
-        return "wootiv-python"
+    from importlib.metadata import version
+
+    return f"wootiv-python/{version('wootiv')}"
 
 
 def _headers(call: Call[Any], settings: Settings) -> Pairs:

@@ -43,7 +43,7 @@ class ViewOptions(TypedDict, total=False):
     max_retries: int
     """How many more attempts may follow a call's first, 2 unless given."""
     max_retry_after: float
-    """The longest wait, in seconds, that a server may ask for, 60 unless given; above it the error is raised at once."""
+    """The longest wait, in seconds, that a server may ask for, 60 unless given; above it its error is raised."""
     retrying: AsyncRetrying | None
     """tenacity's own object: its `stop`, `wait` and `retry` in place of ours."""
     default_headers: Mapping[str, str | None]
@@ -69,7 +69,7 @@ class ClientOptions(ViewOptions, total=False):
     transport: Transport | None
     """An `httpx` transport of your own; a blocking one runs in a worker thread."""
     proxies: Proxies | None
-    """The address of a proxy, or a mapping of URL patterns to addresses, as `httpx` has them. The environment's else."""
+    """The address of a proxy, or a mapping of URL patterns to addresses as `httpx` has them; else the environment's."""
     verify: Verify
     """Whether to check certificates; or the path of a bundle, or an `ssl.SSLContext`."""
     max_connections: int
@@ -158,7 +158,7 @@ def _changes(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
     return changes
 
 
-def _merged(settings: Settings, given: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - headers or query
+def _merged(settings: Settings, given: Mapping[str, Any], name: str) -> Any:
     more, all_of_it = f"default_{name}", f"set_default_{name}"
     if more in given and all_of_it in given:
         raise Unfit(all_of_it, f"left out beside {more}: one merges, the other replaces", "both")
@@ -173,24 +173,28 @@ def _merged(settings: Settings, given: Mapping[str, Any], name: str) -> Any:  # 
     return (*(pair for pair in old if (pair[0].lower() if name == "headers" else pair[0]) not in names), *added)
 
 
-def _api_key(given: Any) -> str:  # noqa: ANN401 - checked here
+def _api_key(given: Any) -> str:
     if given is None:
         message = "no API key: give api_key=, or set WOOTIV_API_KEY; anonymous=True sends none"
         raise ValueError(message)
     if not isinstance(given, str):
         raise Misfit("api_key", "str", f"another {type(given).__name__}")
     if not re.fullmatch(r"[\x21-\x7e\xa1-\xff]+", given):
-        raise Unfit("api_key", "latin-1 text without white space or control characters", "something else" if given else "empty text")
+        raise Unfit(
+            "api_key",
+            "latin-1 text without white space or control characters",
+            "something else" if given else "empty text",
+        )
     return given
 
 
-def _environment(given: Any) -> str:  # noqa: ANN401 - checked here
+def _environment(given: Any) -> str:
     if not isinstance(given, str) or given not in ENVIRONMENTS:
         raise Unfit("environment", "one of " + ", ".join(map(repr, ENVIRONMENTS)), describe(given))
     return _base_url(ENVIRONMENTS[given])
 
 
-def _base_url(given: Any) -> str:  # noqa: ANN401 - checked here
+def _base_url(given: Any) -> str:
     text = given if isinstance(given, str) else str(given) if type(given).__name__ == "URL" else None
     if text is None:
         raise Misfit("base_url", "str", describe(given))
@@ -210,18 +214,18 @@ def _without_password(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
-def _max_retry_after(given: Any, path: str) -> float:  # noqa: ANN401 - checked by read_seconds
+def _max_retry_after(given: Any, path: str) -> float:
     seconds = read_seconds(given, path)
     return float("inf") if seconds is None else seconds
 
 
-def _retrying(given: Any, path: str) -> AsyncRetrying | None:  # noqa: ANN401 - checked here
+def _retrying(given: Any, path: str) -> AsyncRetrying | None:
     if given is not None and not isinstance(given, AsyncRetrying):
         raise Misfit(path, "a tenacity.AsyncRetrying or None", describe(given))
     return given
 
 
-def _flag(given: Any, path: str) -> bool:  # noqa: ANN401 - checked here
+def _flag(given: Any, path: str) -> bool:
     if not isinstance(given, bool):
         raise Misfit(path, "True or False", describe(given))
     return given

@@ -6,14 +6,15 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import cache
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias, cast
 from urllib.request import getproxies
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import httpx
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from wootiv.engine.limits import POOL_SIZE, Slots, pools_for
 from wootiv.engine.upload import FormBody
@@ -46,7 +47,9 @@ class Network:
         self.closed = False
         self._session: _Session | None = None
 
-    async def attempt(self, outgoing: Outgoing, secret: Mapping[str, str], timeouts: Timeouts, sent: Callable[[], None]) -> Reply:
+    async def attempt(
+        self, outgoing: Outgoing, secret: Mapping[str, str], timeouts: Timeouts, sent: Callable[[], None]
+    ) -> Reply:
         """Send a request and read its reply whole; `sent` is called once it has a connection to go to.
 
         Raises `APIConnectionError`, `APITimeoutError`, `ClientStateError`, and what a file or a transport of the
@@ -106,7 +109,7 @@ _inherited: list["_Session"] = []
 _sessions = anyio.lowlevel.RunVar[list["_Session"]]("wootiv_sessions")
 
 
-def _alive(native: Any) -> bool:  # noqa: ANN401 - asyncio's loop or trio's token, told apart by what they can do
+def _alive(native: Any) -> bool:
     if hasattr(native, "is_closed"):
         return not native.is_closed()
     try:
@@ -186,16 +189,20 @@ class _Pool:
         given, proxies = self._options.transport, self._options.proxies
         base = None if given is None else _Given(given, self._options.max_connections)
         if proxies is None and (base is not None or not getproxies()):
-            return base or httpx.AsyncHTTPTransport(verify=_context(self._options.verify, secure=secure), limits=self._limits)
+            context = _context(self._options.verify, secure=secure)
+            return base or httpx.AsyncHTTPTransport(verify=context, limits=self._limits)
         # Which proxy serves which address, the environment's included, is httpx's own rule: ask a client of its.
         context = _context(self._options.verify, secure=True)
         routes = proxies if isinstance(proxies, Mapping) else {} if proxies is None else {"all://": proxies}
-        mounts = {
-            address: proxy and httpx.AsyncHTTPTransport(proxy=proxy, verify=context, limits=self._limits)
-            for address, proxy in routes.items()
-        }
-        trust_env = proxies is None
-        return _Routed(httpx.AsyncClient(transport=base, mounts=mounts, verify=context, limits=self._limits, trust_env=trust_env))
+        mounts = {address: self._through(proxy, context) if proxy else None for address, proxy in routes.items()}
+        return _Routed(
+            httpx.AsyncClient(
+                transport=base, mounts=mounts, verify=context, limits=self._limits, trust_env=proxies is None
+            )
+        )
+
+    def _through(self, proxy: Proxy, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(proxy=proxy, verify=context, limits=self._limits)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -229,8 +236,8 @@ class _Given(httpx.AsyncBaseTransport):
         return await anyio.to_thread.run_sync(self._handle, request, abandon_on_cancel=True, limiter=self._limiter)
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
-        assert isinstance(self._transport, httpx.BaseTransport)
-        response = self._transport.handle_request(request)
+        transport = cast("httpx.BaseTransport", self._transport)
+        response = transport.handle_request(request)
         try:
             response.read()
         finally:
@@ -248,9 +255,9 @@ def _context(verify: Verify, *, secure: bool) -> ssl.SSLContext:
 
 
 @cache
-def _made_context(verify: bool | str) -> ssl.SSLContext:
+def _made_context(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - httpx has it so
     if isinstance(verify, str):
-        folder = os.path.isdir(verify)
+        folder = Path(verify).is_dir()
         return ssl.create_default_context(cafile=None if folder else verify, capath=verify if folder else None)
     return httpx.create_ssl_context(verify=verify)
 
@@ -297,8 +304,8 @@ async def _send(pool: _Pool, outgoing: Outgoing, secret: Mapping[str, str], time
                 headers["Content-Length"] = str(body.length)
         else:
             content = outgoing.body
-        phases = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.write, "pool": timeouts.pool}
-        request = httpx.Request(outgoing.method, outgoing.url, headers=headers, content=content, extensions={"timeout": phases})
+        extensions = {"timeout": structs.asdict(timeouts)}
+        request = httpx.Request(outgoing.method, outgoing.url, headers=headers, content=content, extensions=extensions)
         try:
             response = await pool.send(request)
             try:
@@ -326,10 +333,12 @@ def _timed_out(error: httpx.TimeoutException, timeouts: Timeouts) -> str:
             return f"no free connection within {timeouts.pool} s"
 
 
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+
+
 def never_sent(error: APIError) -> bool:
     """Whether the request surely did not reach the server."""
-    unsent = httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.UnsupportedProtocol | httpx.ProxyError
-    return isinstance(error.__cause__, unsent)
+    return isinstance(error.__cause__, _UNSENT)
 
 
 def unreachable(error: APIError) -> bool:

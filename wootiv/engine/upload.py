@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import anyio.to_thread
 
@@ -30,7 +30,7 @@ class FormBody:
         self.length: int | None = 0
         """Bytes in all; `None` if a file cannot tell its size."""
 
-    async def __aenter__(self) -> "FormBody":
+    async def __aenter__(self) -> Self:
         """Open and measure every file before anything is sent; raises `OSError`."""
         try:
             await anyio.to_thread.run_sync(self._prepare)
@@ -62,7 +62,7 @@ class FormBody:
         for file in self._open.values():
             file.close()
 
-    def __aiter__(self) -> "FormBody":
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:

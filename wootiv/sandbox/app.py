@@ -132,7 +132,7 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def ok(value: Any, status: int = 200) -> Answer:  # noqa: ANN401 - whatever JSON holds
+def ok(value: Any, status: int = 200) -> Answer:
     """An answer of JSON."""
     return Answer(status, msgspec.json.encode(value))
 

@@ -3,8 +3,6 @@
 from contextlib import AbstractContextManager
 from typing import Any, Unpack
 
-from msgspec import Struct
-
 from wootiv.api.contacts import Contact, ContactGroup
 from wootiv.api.shapes import Workspace
 from wootiv.api.tree import Api
@@ -13,7 +11,7 @@ from wootiv.client import AsyncWootiv
 from wootiv.engine.settings import ClientOptions
 from wootiv.operation import Operation, operations_of
 from wootiv.sandbox import rows as seeds
-from wootiv.sandbox.app import App, ErrorShape, Route, route
+from wootiv.sandbox.app import App, ErrorShape, Handler, Route, route
 from wootiv.sandbox.handlers import Crud, columns, example
 from wootiv.sandbox.server import listen, serving
 from wootiv.sandbox.storage import Storage
@@ -68,13 +66,8 @@ class Sandbox:
         """
         return serving(self.app, listen(port), self._latency)
 
-    def _options(self, options: Any) -> Any:  # noqa: ANN401 - one of two TypedDicts
+    def _options(self, options: Any) -> Any:
         return {"api_key": self._key, "base_url": _ADDRESS, "transport": self.transport(), **options}
-
-
-class _Entity(Struct, frozen=True):
-    shape: type[Shape]
-    max_limit: int | None = None
 
 
 def _tables(rows: int, seed: int) -> dict[str, Table]:
@@ -98,8 +91,10 @@ def _routes(tables: dict[str, Table], storage: Storage, seed: int) -> list[Route
         if operation.kind == "crud" and operation.template in tables
     ]
     own = storage.handlers()
-    return [route(name, operation, own.get(name) or _served(operation, cruds)) for name, operation in operations.items()]
+    return [
+        route(name, operation, own.get(name) or _served(operation, cruds)) for name, operation in operations.items()
+    ]
 
 
-def _served(operation: Operation[Any, Any], cruds: list[Crud]) -> Any:  # noqa: ANN401 - a Handler
+def _served(operation: Operation[Any, Any], cruds: list[Crud]) -> Handler:
     return next((handler for crud in cruds if (handler := crud.handler(operation))), None) or example(operation)

@@ -32,7 +32,7 @@ class Crud:
 
     def handler(self, operation: Operation[Any, Any]) -> Handler | None:
         """What serves an operation, if it is one of crud's."""
-        if not operation.template.removeprefix(self._path) in ("", "/{id}"):
+        if operation.template.removeprefix(self._path) not in ("", "/{id}"):
             return None
         one = operation.template != self._path
         crud: dict[tuple[str, bool], Callable[[Request, Mapping[str, str], Declaration], Answer]] = {
@@ -98,7 +98,7 @@ class Crud:
                 row = row | {relation: self._related(row, relation, fields)}
         return row
 
-    def _related(self, row: dict[str, Any], relation: str, fields: Sequence[str]) -> Any:  # noqa: ANN401
+    def _related(self, row: dict[str, Any], relation: str, fields: Sequence[str]) -> Any:
         def picked(other: dict[str, Any]) -> dict[str, Any]:
             return {name: other[name] for name in other if not fields or name in fields or name == "id"}
 
@@ -129,7 +129,9 @@ def _relations(shape: type[Shape]) -> dict[str, tuple[type[Shape], bool]]:
     found: dict[str, tuple[type[Shape], bool]] = {}
     for field in msgspec.structs.fields(shape):
         several = get_origin(field.type) is list
-        inner = next((a for a in (field.type, *get_args(field.type)) if isinstance(a, type) and issubclass(a, Shape)), None)
+        inner = next(
+            (a for a in (field.type, *get_args(field.type)) if isinstance(a, type) and issubclass(a, Shape)), None
+        )
         if inner is not None and "id" in inner.__struct_fields__:
             found[field.encode_name] = (inner, several)
     return found
@@ -153,7 +155,7 @@ def read_body(request: Request, declaration: Declaration) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in names}
 
 
-def _fault(field: Field, value: Any) -> str | None:  # noqa: ANN401
+def _fault(field: Field, value: Any) -> str | None:
     if value is UNSET and not field.required:
         return None
     try:
@@ -178,7 +180,7 @@ def example(operation: Operation[Any, Any]) -> Handler:
     return serve
 
 
-def example_of(hint: Any, name: str) -> Any:  # noqa: ANN401
+def example_of(hint: Any, name: str) -> Any:
     """Plain data of a type."""
     origin = get_origin(hint) or hint
     if origin is Literal:

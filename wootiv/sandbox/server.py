@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,7 +70,7 @@ def serve(app: App, listening: socket.socket, latency: float = 0.0) -> None:
 
 
 @contextmanager
-def serving(app: App, listening: socket.socket, latency: float = 0.0) -> Iterator[str]:
+def serving(app: App, listening: socket.socket, latency: float = 0.0) -> Generator[str, None, None]:
     """Serve from a thread, as long as the block lasts; gives the base URL."""
     server = _server(app, latency)
     # What connects before the server runs waits in the socket's backlog: nobody has to poll.
@@ -83,10 +83,15 @@ def serving(app: App, listening: socket.socket, latency: float = 0.0) -> Iterato
         thread.join(10)
 
 
-def _server(app: App, latency: float) -> Any:  # noqa: ANN401 - uvicorn.Server, which is there only with the extra
-    import uvicorn  # noqa: PLC0415 - of the extra `sandbox`
+def _server(app: App, latency: float) -> Any:
+    import uvicorn
 
     config = uvicorn.Config(
-        Asgi(app, latency), log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=2, ws="none"
+        Asgi(app, latency),
+        log_level="warning",
+        lifespan="off",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        ws="none",
     )
     return uvicorn.Server(config)

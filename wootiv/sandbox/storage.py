@@ -43,7 +43,9 @@ class Storage:
             "aws.buckets.bulk_upload": lambda request, _: ok(self._keep(request, "bulk"), 201),
             "aws.buckets.retrieve_file": self._signed,
             "aws.buckets.retrieve_file_in_path": self._signed,
-            "aws.objects.list": lambda _, __: ok([{"Key": key, "Size": len(f.content)} for key, f in self.files.items()]),
+            "aws.objects.list": lambda _, __: ok(
+                [{"Key": key, "Size": len(f.content)} for key, f in self.files.items()]
+            ),
         }
 
     def _create_signed_put_url(self, request: Request, _: Mapping[str, str]) -> Answer:
@@ -64,7 +66,10 @@ class Storage:
         conditions = [{name: value} for name, value in named.items()]
         policy = base64.b64encode(msgspec.json.encode({"expiration": expiration, "conditions": conditions})).decode()
         signature = _sign(day, policy)
-        return ok({"url": f"{self._base_url}/{_BUCKET}", "fields": {**named, "Policy": policy, "X-Amz-Signature": signature}}, 201)
+        return ok(
+            {"url": f"{self._base_url}/{_BUCKET}", "fields": {**named, "Policy": policy, "X-Amz-Signature": signature}},
+            201,
+        )
 
     def _keep(self, request: Request, field: str) -> list[dict[str, str]]:
         texts, files = read_form(request)

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from html.parser import HTMLParser
 from http import HTTPStatus
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -30,14 +30,16 @@ class Decoder(Struct, Generic[R], frozen=True):
     def __call__(self, response: APIResponse[R]) -> tuple[R, tuple[str, ...]]:
         """The answer and its oddities; raises `APIResponseValidationError`."""
         if self.answer is None:
-            return None, ()  # type: ignore[return-value]  # R is None here
+            return cast("R", None), ()
         if self.answer in (Any, object):
             return plain_body(response), ()
         try:
             return _decoder(self.answer).decode(response.content), ()
         except msgspec.ValidationError as error:
             if self.strict:
-                raise APIResponseValidationError(f"odd field: {error}", response=response, body=response.json()) from error
+                raise APIResponseValidationError(
+                    f"odd field: {error}", response=response, body=response.json()
+                ) from error
             return self._keep_what_fits(response)
         except msgspec.DecodeError as error:
             raise APIResponseValidationError(_not_json(response), response=response, body=response.text) from error
@@ -51,7 +53,7 @@ class Decoder(Struct, Generic[R], frozen=True):
 
 
 @cache
-def _decoder(answer: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401 - a type, of any form
+def _decoder(answer: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(answer)
 
 
@@ -67,7 +69,7 @@ def _not_json(response: APIResponse[Any]) -> str:
     return f"expected JSON, got {what} (content type {kind}, status {response.status_code})"
 
 
-def fit(value: Any, hint: Any, path: str, odd: list[str]) -> Any:  # noqa: ANN401
+def fit(value: Any, hint: Any, path: str, odd: list[str]) -> Any:
     """`value` as `hint` wants it, or as near as it comes; the paths that do not fit are added to `odd`."""
     try:
         return msgspec.convert(value, hint)
@@ -85,7 +87,7 @@ def fit(value: Any, hint: Any, path: str, odd: list[str]) -> Any:  # noqa: ANN40
     return value
 
 
-def _fit_struct(value: dict[str, Any], hint: Any, path: str, odd: list[str]) -> Any:  # noqa: ANN401
+def _fit_struct(value: dict[str, Any], hint: Any, path: str, odd: list[str]) -> Any:
     kept = {
         field.name: fit(value[field.encode_name], field.type, f"{path}.{field.encode_name}", odd)
         for field in msgspec.structs.fields(hint)
@@ -94,7 +96,7 @@ def _fit_struct(value: dict[str, Any], hint: Any, path: str, odd: list[str]) -> 
     return (get_origin(hint) or hint)(**kept)
 
 
-def _inner(hint: Any, value: Any) -> Any:  # noqa: ANN401
+def _inner(hint: Any, value: Any) -> Any:
     """Out of a union, the member that has this value's outer form."""
     if get_origin(hint) is Annotated:
         return _inner(get_args(hint)[0], value)
@@ -108,7 +110,7 @@ def _inner(hint: Any, value: Any) -> Any:  # noqa: ANN401
     return hint
 
 
-def plain_body(response: APIResponse[Any]) -> Any:  # noqa: ANN401
+def plain_body(response: APIResponse[Any]) -> Any:
     """The body as plain data if it is JSON, else as text; `None` if there is none."""
     if not response.content:
         return None
@@ -129,7 +131,7 @@ def problem(response: APIResponse[Any], received: datetime) -> APIStatusError:
     return error
 
 
-def _message(body: Any, response: APIResponse[Any]) -> str:  # noqa: ANN401
+def _message(body: Any, response: APIResponse[Any]) -> str:
     if isinstance(body, dict):
         found = _said(body.get("message")) or _said(body.get("error")) or _said(body.get("code"))
         return found or _phrase(response.status_code)
@@ -138,7 +140,7 @@ def _message(body: Any, response: APIResponse[Any]) -> str:  # noqa: ANN401
     return _said(body) or _phrase(response.status_code)
 
 
-def _said(message: Any) -> str | None:  # noqa: ANN401
+def _said(message: Any) -> str | None:
     match message:
         case str():
             return message.strip()[:1000] or None
@@ -214,7 +216,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _http_date(text: str) -> datetime | None:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 3 ms of import, needed next to never
+    from email.utils import parsedate_to_datetime
 
     try:
         return parsedate_to_datetime(text).astimezone()
@@ -222,7 +224,7 @@ def _http_date(text: str) -> datetime | None:
         return None
 
 
-def undeclared(response: APIResponse[Any], answer: Any) -> set[str]:  # noqa: ANN401 - a type
+def undeclared(response: APIResponse[Any], answer: Any) -> set[str]:
     """Paths of fields that the server sent and the answer's shape does not declare."""
     found: set[str] = set()
     if answer is not None:
@@ -233,7 +235,7 @@ def undeclared(response: APIResponse[Any], answer: Any) -> set[str]:  # noqa: AN
     return found
 
 
-def _compare(value: Any, hint: Any, path: str, found: set[str]) -> None:  # noqa: ANN401
+def _compare(value: Any, hint: Any, path: str, found: set[str]) -> None:
     hint = _inner(hint, value)
     origin = get_origin(hint) or hint
     if isinstance(value, list):

@@ -7,7 +7,18 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from functools import cache
 from os import PathLike
-from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from typing import is_typeddict as _is_typeddict
 from urllib.parse import quote
 
@@ -69,7 +80,7 @@ def fields_of(typed_dict: type) -> dict[str, Field]:
     return {name: field_of(name, hint, required=name in required) for name, hint in hints.items()}
 
 
-def field_of(name: str, hint: Any, *, required: bool) -> Field:  # noqa: ANN401 - a type, of any form
+def field_of(name: str, hint: Any, *, required: bool) -> Field:
     """Read one annotation: whether it is required, its marks, its name on the wire, its encoder."""
     marks: list[Any] = []
     while (origin := get_origin(hint)) in (Required, NotRequired, Annotated):
@@ -114,7 +125,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 @cache
-def encoder_for(hint: Any) -> Encoder:  # noqa: ANN401
+def encoder_for(hint: Any) -> Encoder:  # noqa: PLR0911 - one line for each kind of type
     """What turns a value of the hinted type into plain data, or says why not."""
     if get_origin(hint) in (Required, NotRequired):
         return field_of("value", hint, required=True).encode
@@ -135,14 +146,14 @@ def encoder_for(hint: Any) -> Encoder:  # noqa: ANN401
     return _scalar_encoder(hint)
 
 
-def _options(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def _options(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
-def _scalar_encoder(hint: Any) -> Encoder:  # noqa: ANN401
+def _scalar_encoder(hint: Any) -> Encoder:
     expected = spell(hint)
 
-    def encode(value: Any, path: str) -> Any:  # noqa: ANN401
+    def encode(value: Any, path: str) -> Any:
         try:
             return msgspec.convert(value, hint)
         except msgspec.ValidationError:
@@ -152,7 +163,7 @@ def _scalar_encoder(hint: Any) -> Encoder:  # noqa: ANN401
 
 
 def _typed_dict_encoder(typed_dict: type) -> Encoder:
-    def encode(value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401
+    def encode(value: Any, path: str) -> dict[str, Any]:
         known = fields_of(typed_dict)
         if isinstance(value, Struct):
             # An answer given back as an argument: what the body does not take (ids, dates) is not its business.
@@ -174,7 +185,7 @@ def _struct_items(value: Struct) -> Iterable[tuple[str, Any]]:
 
 
 def _nullable(encode: Encoder, expected: str) -> Encoder:
-    def encode_nullable(value: Any, path: str) -> Any:  # noqa: ANN401
+    def encode_nullable(value: Any, path: str) -> Any:
         if value is None:
             return None
         try:
@@ -187,7 +198,7 @@ def _nullable(encode: Encoder, expected: str) -> Encoder:
     return encode_nullable
 
 
-def _encode_datetime(value: Any, path: str) -> str:  # noqa: ANN401
+def _encode_datetime(value: Any, path: str) -> str:
     if isinstance(value, datetime):
         return str(msgspec.to_builtins(value))
     if isinstance(value, str):
@@ -200,11 +211,11 @@ def _encode_datetime(value: Any, path: str) -> str:  # noqa: ANN401
     raise Misfit(path, "a datetime or ISO 8601 text", describe(value))
 
 
-def _list_encoder(hint: Any) -> Encoder:  # noqa: ANN401
+def _list_encoder(hint: Any) -> Encoder:
     of = get_args(hint)[0] if get_args(hint) else Any
     encode, expected, words = encoder_for(of), spell(hint), of is str
 
-    def encode_list(value: Any, path: str) -> list[Any]:  # noqa: ANN401
+    def encode_list(value: Any, path: str) -> list[Any]:
         if isinstance(value, str) and words:
             return [value]  # one word, not its letters
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
@@ -214,7 +225,7 @@ def _list_encoder(hint: Any) -> Encoder:  # noqa: ANN401
     return encode_list
 
 
-def _encode_mapping(value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401
+def _encode_mapping(value: Any, path: str) -> dict[str, Any]:
     if isinstance(value, Mapping | Struct):
         plain = _encode_plain(dict(value) if isinstance(value, Mapping) else value, path)
         if isinstance(plain, dict):
@@ -222,17 +233,17 @@ def _encode_mapping(value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401
     raise Misfit(path, "a mapping", describe(value))
 
 
-def _encode_plain(value: Any, path: str) -> Any:  # noqa: ANN401
+def _encode_plain(value: Any, path: str) -> Any:
     try:
         return msgspec.to_builtins(value, str_keys=True)
     except (TypeError, ValueError, RecursionError) as error:
         raise Misfit(path, "plain data that JSON can hold", f"{describe(value)}: {error}") from None
 
 
-def _file_encoder(wire: str, hint: Any) -> Encoder:  # noqa: ANN401
+def _file_encoder(wire: str, hint: Any) -> Encoder:
     several = get_origin(hint) is not None and Mark.FILE in _inner_marks(hint)
 
-    def encode(value: Any, path: str) -> Any:  # noqa: ANN401
+    def encode(value: Any, path: str) -> Any:
         try:
             if not several:
                 return (part(wire, value),)
@@ -245,12 +256,12 @@ def _file_encoder(wire: str, hint: Any) -> Encoder:  # noqa: ANN401
     return encode
 
 
-def _inner_marks(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def _inner_marks(hint: Any) -> tuple[Any, ...]:
     return tuple(mark for arg in get_args(hint) for mark in getattr(arg, "__metadata__", ()))
 
 
 def _silent(encode: Encoder, expected: str) -> Encoder:
-    def encode_secret(value: Any, path: str) -> Any:  # noqa: ANN401
+    def encode_secret(value: Any, path: str) -> Any:
         try:
             return encode(value, path)
         except Misfit:
@@ -265,7 +276,7 @@ def describe(value: object) -> str:
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({type(value).__name__})"
 
 
-def spell(hint: Any) -> str:  # noqa: ANN401
+def spell(hint: Any) -> str:  # noqa: PLR0911 - one line for each kind of type
     """A type in words: `str`, `a list of str`, `int or None`."""
     if get_origin(hint) in (Annotated, Required, NotRequired):
         least = next((m.ge for m in getattr(hint, "__metadata__", ()) if isinstance(m, msgspec.Meta)), None)
@@ -289,7 +300,7 @@ def spell(hint: Any) -> str:  # noqa: ANN401
     return "None" if hint is type(None) else getattr(hint, "__name__", str(hint))
 
 
-def encode_path_value(value: Any, path: str) -> str:  # noqa: ANN401
+def encode_path_value(value: Any, path: str) -> str:
     """A path parameter, percent-encoded whole.
 
     Empty text, `.` and `..` are refused: on the wire they would name another route.
@@ -301,7 +312,7 @@ def encode_path_value(value: Any, path: str) -> str:  # noqa: ANN401
     return quote(str(value), safe="")
 
 
-def query_text(value: Any) -> str:  # noqa: ANN401
+def query_text(value: Any) -> str:
     """A scalar as query text."""
     match value:
         case bool():

@@ -2,10 +2,10 @@
 
 import mimetypes
 from collections.abc import Iterator, Mapping
-from io import IOBase, TextIOBase
+from io import TextIOBase
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from wootiv.message import FileInput, Form, Pairs, Part, Source
 
@@ -16,24 +16,27 @@ def part(name: str, given: FileInput) -> Part:
     `given` is bytes, a path, a file opened in binary mode, or `(filename, one of these[, content type[, headers]])`.
     Raises `TypeError` for anything else.
     """
-    if isinstance(given, tuple):
-        filename, content, *rest = given
-        if not isinstance(filename, str) or len(rest) > 2:
-            message = "expected (filename, content[, content type[, headers]])"
-            raise TypeError(message)
-        headers: Mapping[str, str] = rest[1] if len(rest) > 1 else {}
-        return _part(name, content, filename, rest[0] if rest else None, tuple(headers.items()))
-    return _part(name, given, None, None, ())
+    if not isinstance(given, tuple):
+        return _part(name, given, None, None, ())
+    match cast("tuple[Any, ...]", given):
+        case (str() as filename, content):
+            return _part(name, content, filename, None, ())
+        case (str() as filename, content, (str() | None) as content_type):
+            return _part(name, content, filename, content_type, ())
+        case (str() as filename, content, (str() | None) as content_type, Mapping() as headers):
+            return _part(name, content, filename, content_type, tuple(headers.items()))
+        case _:
+            raise TypeError("expected (filename, content[, content type[, headers]])")
 
 
-def _part(name: str, content: Any, filename: str | None, content_type: str | None, headers: Pairs) -> Part:  # noqa: ANN401
+def _part(name: str, content: Any, filename: str | None, content_type: str | None, headers: Pairs) -> Part:
     source, own_name, start = _source(content)
     filename = filename if filename is not None else own_name or name
     content_type = content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
     return Part(name, filename, source, content_type, headers, start)
 
 
-def _source(content: Any) -> tuple[Source, str | None, int | None]:  # noqa: ANN401
+def _source(content: Any) -> tuple[Source, str | None, int | None]:
     match content:
         case bytes():
             return content, None, None
@@ -43,15 +46,18 @@ def _source(content: Any) -> tuple[Source, str | None, int | None]:  # noqa: ANN
             path = Path(fspath(content))
             return path, path.name, None
         case TextIOBase():
-            message = "the file is open in text mode, open it with 'rb'"
-            raise TypeError(message)
-        case IOBase() | object(read=_):
-            own_name = getattr(content, "name", None)
-            start = content.tell() if content.seekable() else None
-            return content, Path(own_name).name if isinstance(own_name, str) else None, start
+            raise TypeError("the file is open in text mode, open it with 'rb'")
+        case _ if hasattr(content, "read"):
+            file: BinaryIO = content
+            own_name = getattr(file, "name", None)
+            return file, Path(own_name).name if isinstance(own_name, str) else None, _place(file)
         case _:
-            message = "expected bytes, a path, or a file opened in binary mode"
-            raise TypeError(message)
+            raise TypeError("expected bytes, a path, or a file opened in binary mode")
+
+
+def _place(file: BinaryIO) -> int | None:
+    """Where the file stands, if it can go back there."""
+    return file.tell() if file.seekable() else None
 
 
 def rewindable(form: Form) -> bool:

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import Any, TypeAlias, TypeVar, get_args
+from typing import Any, Self, get_args
 
 import msgspec
 from msgspec import UNSET, Struct, StructMeta
-
-S = TypeVar("S", bound="Shape")
 
 LEFT_OUT: Any = None
 """Default of a field that the server never sends as null: `None` says that it was left out."""
@@ -23,7 +21,7 @@ class Mark(Enum):
     COMMA = "a list sent as one value, joined by commas"
     LIST = "a list sent by repeating its key, 20 items at most"
     FILE = "a part of a multipart body"
-    SECRET = "never shown"
+    SECRET = "never shown"  # noqa: S105 - a mark, no password
 
 
 class Wire(Struct, frozen=True):
@@ -32,23 +30,21 @@ class Wire(Struct, frozen=True):
     name: str
 
 
-Plain: TypeAlias = Any
-
-
 class _ShapeMeta(StructMeta):
     """Lets a nullable field that was left out read `None`, at the price of a property for those fields alone."""
 
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> type:  # noqa: ANN401
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> type:
         shape: Any = super().__new__(cls, name, bases, namespace, **options)
         # msgspec reads and writes slots by their offset, so its codecs go on seeing UNSET.
         for field, default in zip(shape.__struct_fields__[::-1], shape.__struct_defaults__[::-1], strict=False):
             if default is UNSET and field in shape.__dict__:
                 setattr(shape, field, property(_none_when_unset(shape.__dict__[field].__get__)))
-        return shape
+        made: type = shape
+        return made
 
 
 def _none_when_unset(get: Callable[[object], Any]) -> Callable[[object], Any]:
-    def read(self: object) -> Any:  # noqa: ANN401
+    def read(self: object) -> Any:
         value = get(self)
         return None if value is UNSET else value
 
@@ -80,7 +76,7 @@ class Shape(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, ren
         """JSON under the names of the wire."""
         return msgspec.json.encode(self)
 
-    def replace(self: S, **changes: Any) -> S:  # noqa: ANN401
+    def replace(self, **changes: Any) -> Self:
         """A copy with other values in some fields; raises `TypeError` for a field that is not there."""
         return msgspec.structs.replace(self, **changes)
 
@@ -90,7 +86,7 @@ class Shape(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, ren
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:
     match value:
         case Shape():
             return value.to_dict()
@@ -113,5 +109,5 @@ def secret_fields(shape: type[Shape]) -> frozenset[str]:
     return _secrets[shape]
 
 
-def _marks(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def _marks(hint: Any) -> tuple[Any, ...]:
     return tuple(getattr(hint, "__metadata__", ())) + tuple(mark for arg in get_args(hint) for mark in _marks(arg))
