@@ -19,6 +19,7 @@ FLOORS = (
     {"message"},
     {"errors"},
     {"query"},
+    {"cursor"},
     {"wire"},
     {"pages"},
     {"call"},

@@ -3,6 +3,7 @@
 What stands below is loaded at first use, so that `import wootiv` costs next to nothing.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,9 @@ if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the 
     __version__: str
     from wootiv import types
     from wootiv.api.tree import calls
-    from wootiv.blocking import Wootiv
+    from wootiv.blocking import Client, Wootiv
     from wootiv.call import Call, Options
-    from wootiv.client import AsyncWootiv
+    from wootiv.client import AsyncClient, AsyncWootiv
     from wootiv.engine.portal import BlockedLoopWarning
     from wootiv.engine.settings import ENVIRONMENTS
     from wootiv.errors import (
@@ -43,6 +44,7 @@ __all__ = [
     "APIResponseValidationError",
     "APIStatusError",
     "APITimeoutError",
+    "AsyncClient",
     "AsyncPage",
     "AsyncPaginator",
     "AsyncWootiv",
@@ -51,6 +53,7 @@ __all__ = [
     "BadRequestError",
     "BlockedLoopWarning",
     "Call",
+    "Client",
     "ClientStateError",
     "ConflictError",
     "Headers",
@@ -73,9 +76,9 @@ __all__ = [
 
 _HOMES = {
     "wootiv.api.tree": ("calls",),
-    "wootiv.blocking": ("Wootiv",),
+    "wootiv.blocking": ("Client", "Wootiv"),
     "wootiv.call": ("Call", "Options"),
-    "wootiv.client": ("AsyncWootiv",),
+    "wootiv.client": ("AsyncClient", "AsyncWootiv"),
     "wootiv.engine.portal": ("BlockedLoopWarning",),
     "wootiv.engine.settings": ("ENVIRONMENTS",),
     "wootiv.errors": tuple(name for name in __all__ if name.endswith("Error")),
@@ -86,19 +89,21 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    if name == "types":
-        return import_module("wootiv.types")
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # checkers would take it for a promise that every name is there, misspelt ones too
 
-        return version("wootiv")
-    if name not in _HOME_OF:
-        message = f"module 'wootiv' has no attribute {name!r}"
-        raise AttributeError(message, name=name, obj=None)
-    value = getattr(import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name == "types":
+            return import_module("wootiv.types")
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("wootiv")
+        if name not in _HOME_OF:
+            message = f"module 'wootiv' has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=sys.modules[__name__])
+        value = getattr(import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

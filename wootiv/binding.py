@@ -8,22 +8,14 @@ from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from msgspec import Struct, structs
 
-from wootiv.call import Call, Options, override, read_body, read_options, read_query
-from wootiv.pages import Kind, PageData, begin
-from wootiv.query import MAX_LIST, values
-from wootiv.wire.encode import (
-    Field,
-    Misfit,
-    MissingName,
-    Unfit,
-    UnknownName,
-    encode_fields,
-    encode_path_value,
-    field_of,
-    fields_of,
-    query_text,
-)
+from wootiv.call import Call, Options, read_body, read_options, read_query
+from wootiv.cursor import Kind, PageData, begin
+from wootiv.message import Pairs
+from wootiv.query import MAX_LIST, override, values
+from wootiv.wire.encode import Field, encode_fields, field_of, fields_of
 from wootiv.wire.shape import Mark
+from wootiv.wire.text import path_text, query_text
+from wootiv.wire.words import Misfit, MissingName, Unfit, UnknownName
 
 
 class Declaration(Struct, frozen=True):
@@ -94,8 +86,9 @@ class Declaration(Struct, frozen=True):
         path, shown = self._paths(encoded)
         query = tuple(pair for key in encoded if key in self.query for pair in _pairs(self.fields[key], encoded[key]))
         if "s" in encoded and (values(query, "filter") or values(query, "or")):
-            warnings.warn(f"{name}: the server ignores filter and or_ beside s", stacklevel=5)
+            warnings.warn(f"{name}: the server ignores filter and or_ beside s", stacklevel=4)
         query = override(query, read_query(given.get("extra_query", {}), "extra_query"))
+        self._check_lists(query)
         cursor = begin(self.kind, query) if self.kind else None
         return Call(
             operation=name,
@@ -111,11 +104,18 @@ class Declaration(Struct, frozen=True):
             options=read_options(given),
         )
 
+    def _check_lists(self, query: Pairs) -> None:
+        for field in self.fields.values():
+            if Mark.LIST in field.marks and (count := len(values(query, field.wire))) > MAX_LIST:
+                way_out = "; s takes any number of conditions" if field.name in ("filter", "or_") else ""
+                why = f"{count}: the server ignores a longer list whole{way_out}"
+                raise Unfit(field.name, f"a list of {MAX_LIST} items at most", why)
+
     def _paths(self, encoded: Mapping[str, Any]) -> tuple[str, str]:
         """The path, and the path without its secrets."""
         path = shown = self.template
         for name, placeholder in self.path.items():
-            value = encode_path_value(encoded[name], name)
+            value = path_text(encoded[name], name)
             secret = Mark.SECRET in self.fields[name].marks
             path = path.replace(f"{{{placeholder}}}", value)
             shown = shown.replace(f"{{{placeholder}}}", "***" if secret else value)
@@ -170,9 +170,6 @@ def _pairs(field: Field, value: Any) -> Iterator[tuple[str, str]]:
     elif Mark.COMMA in field.marks:
         yield field.wire, ",".join(value)
     elif isinstance(value, list):
-        if Mark.LIST in field.marks and len(value) > MAX_LIST:
-            limit = f"{MAX_LIST} items at most (the server ignores them all beyond that, use s)"
-            raise Unfit(field.name, limit, str(len(value)))
-        yield from ((field.wire, query_text(item)) for item in value)
+        yield from ((field.wire, query_text(item, field.name)) for item in value)
     else:
-        yield field.wire, query_text(value)
+        yield field.wire, query_text(value, field.name)

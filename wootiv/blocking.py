@@ -5,7 +5,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack
 
 from wootiv.api.tree import Api
 from wootiv.call import Call
-from wootiv.client import changed_engine, new_engine
+from wootiv.client import bare_copy, changed_engine, new_engine, show_options
 from wootiv.engine.portal import Portal
 from wootiv.engine.send import Engine
 from wootiv.engine.settings import ClientOptions, WithOptions
@@ -56,6 +56,7 @@ class Wootiv(Api[Blocking]):
     Raises `ValueError` or `TypeError` for an option that cannot be used, `ValueError` without a key.
     """
 
+    @show_options
     def __init__(self, **options: Unpack[BlockingOptions]) -> None:
         backend = options.pop("backend", "asyncio")
         if backend not in ("asyncio", "trio"):
@@ -74,28 +75,28 @@ class Wootiv(Api[Blocking]):
         __tracebackhide__ = True
         return self._portal.call(lambda: self._engine.send(call))
 
-    def with_options(self, **options: Unpack[WithOptions]) -> "Wootiv":
+    @show_options
+    def with_options(self, **options: Unpack[WithOptions]) -> Self:
         """A view with other options that shares the connections; closing it closes nothing.
 
         `default_headers` and `default_query` are merged with the client's, `set_default_headers` and
         `set_default_query` replace them. `None` sets a limit back to none.
         """
-        view = object.__new__(type(self))
-        view._become(changed_engine(self._engine, options), self._portal, is_view=True)
+        view = bare_copy(self)
+        view._become(changed_engine(self._engine, options), self._portal, is_view=True)  # noqa: SLF001 - another of the same class
         return view
 
     copy = with_options
 
     def close(self) -> None:
         """Close the connections; calls after it raise `ClientStateError`. Closing twice, or a view, does nothing."""
-        if self._is_view or self._engine.network.closed:
-            return
-        self._portal.call(self._engine.network.aclose)
-        self._portal.close()
+        if not self._is_view:
+            network = self._engine.network
+            self._portal.close(None if network.idle else network.aclose)
 
     def is_closed(self) -> bool:
         """Whether the client, or for a view the client that it is a view of, was closed."""
-        return self._engine.network.closed
+        return self._portal.closed
 
     def __enter__(self) -> Self:
         return self
@@ -107,3 +108,7 @@ class Wootiv(Api[Blocking]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._engine.settings.base_url}>"
+
+
+Client = Wootiv
+"""Its other name, from the client 0.0.1."""

@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from typing import Any, Generic, Protocol, TypeAlias, TypedDict, TypeVar, get_origin, runtime_checkable
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, UnsetType, structs
 
-from wootiv.message import Body, Form, Pairs, Part, Timeouts
-from wootiv.pages import Cursor, PageData, PageDecoder
-from wootiv.query import without
+from wootiv.cursor import Cursor, PageData
+from wootiv.message import Body, Discreet, Form, Pairs, Part, Timeouts
+from wootiv.pages import PageDecoder
+from wootiv.query import override
 from wootiv.wire.decode import Decoder
-from wootiv.wire.encode import Misfit, Unfit, describe, query_text
+from wootiv.wire.text import header_text, query_text
+from wootiv.wire.words import Misfit, Unfit, describe, kind_of
 
-R = TypeVar("R")
+__all__ = ["Call", "CallOptions", "Extras", "Options", "TimeoutLike", "override"]
+
+R_co = TypeVar("R_co", covariant=True)
 
 Extras: TypeAlias = tuple[tuple[str, str | None], ...]
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @runtime_checkable
@@ -51,7 +52,7 @@ class Options(TypedDict, total=False):
     """Sent with every attempt of a write; made by the client unless given."""
 
 
-class CallOptions(Struct, frozen=True):
+class CallOptions(Discreet, frozen=True):
     """The options of one call; what is unset is the client's."""
 
     timeout: Timeouts | UnsetType = UNSET
@@ -60,8 +61,14 @@ class CallOptions(Struct, frozen=True):
     idempotency_key: str | None = None
     extra_headers: Extras = ()
 
+    def __repr__(self) -> str:
+        given = {name: value for name, value in structs.asdict(self).items() if value not in (UNSET, None, ())}
+        if self.extra_headers:
+            given["extra_headers"] = [name for name, _ in self.extra_headers]
+        return f"<CallOptions {', '.join(f'{name}={value!r}' for name, value in given.items())}>"
 
-class Call(Struct, Generic[R], frozen=True):
+
+class Call(Discreet, Generic[R_co], frozen=True):
     """A request that was checked and encoded, but not sent. `client.send(call)` sends it, as often as you like."""
 
     operation: str
@@ -82,14 +89,14 @@ class Call(Struct, Generic[R], frozen=True):
     """Where a list stands; `None` if this is no list."""
     options: CallOptions = CallOptions()
 
-    def at(self, query: Pairs) -> "Call[R]":
+    def at(self, query: Pairs) -> "Call[R_co]":
         """The same call with another query."""
         return structs.replace(self, query=query)
 
-    def decoder(self, *, strict: bool) -> Decoder[R]:
+    def decoder(self, *, strict: bool) -> Decoder[R_co]:
         """What reads the answer."""
         kind: Any = PageDecoder if get_origin(self.answer) is PageData else Decoder
-        made: Decoder[R] = kind(self.answer, strict)
+        made: Decoder[R_co] = kind(self.answer, strict)
         return made
 
     def __repr__(self) -> str:
@@ -108,7 +115,13 @@ def read_options(given: Mapping[str, Any]) -> CallOptions:
 
 
 def _key(given: Any) -> str | None:
-    return None if given is None else read_headers({"idempotency-key": given}, "idempotency_key")[0][1]
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise Misfit("idempotency_key", "str", describe(given))
+    if not re.fullmatch(r"[\x21-\x7e]+", given):
+        raise Unfit("idempotency_key", "visible ASCII characters, one or more", describe(given))
+    return given
 
 
 def read_timeout(given: Any, path: str) -> Timeouts:
@@ -143,31 +156,21 @@ def read_retries(given: Any, path: str) -> int:
 def read_headers(given: Any, path: str) -> Extras:
     """Header names and values that can go on the wire; the values are never shown."""
     if not isinstance(given, Mapping):
-        raise Misfit(path, "a mapping of header names to values", f"another {type(given).__name__}")
-    for name, value in given.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise Unfit(path, "a mapping with header names as keys", describe(name))
-        if value is not None and not isinstance(value, str):
-            raise Misfit(f"{path}[{name!r}]", "str or None", f"another {type(value).__name__}")
-        if value is not None and not _HEADER_VALUE.fullmatch(value):
-            raise Unfit(f"{path}[{name!r}]", "latin-1 text without control characters", "something else")
-    return tuple(given.items())
+        raise Misfit(path, "a mapping of header names to values", kind_of(given))
+    return tuple((name, None if value is None else header_text(name, value, path)) for name, value in given.items())
 
 
 def read_query(given: Any, path: str) -> Pairs:
-    """Query parameters of the caller's own: a list repeats its key, `None` leaves it out."""
+    """Query parameters of the caller's own: a list repeats its key, `None` leaves it out; raises `Misfit`."""
     if not isinstance(given, Mapping):
-        raise Misfit(path, "a mapping", describe(given))
+        raise Misfit(path, "a mapping of names to values", kind_of(given))
     pairs: list[tuple[str, str]] = []
     for name, value in given.items():
+        if not isinstance(name, str):
+            raise Misfit(path, "a mapping with str as keys", describe(name))
         several = value if isinstance(value, list | tuple) else [value]
-        pairs += [(str(name), query_text(item)) for item in several if item is not None]
+        pairs += [(name, query_text(item, f"{path}[{name!r}]")) for item in several if item is not None]
     return tuple(pairs)
-
-
-def override(query: Pairs, extra: Pairs) -> Pairs:
-    """The query with some keys replaced."""
-    return (*without(query, *(name for name, _ in extra)), *extra) if extra else query
 
 
 def read_body(encoded: Mapping[str, Any], extra: Mapping[str, Any], parts: tuple[Part, ...] | None) -> Body:
@@ -175,5 +178,5 @@ def read_body(encoded: Mapping[str, Any], extra: Mapping[str, Any], parts: tuple
     fields = {**encoded, **extra}
     if parts is None:
         return msgspec.json.encode(fields)
-    texts = tuple((name, query_text(value)) for name, value in fields.items() if value is not None)
+    texts = tuple((name, query_text(value, name)) for name, value in fields.items() if value is not None)
     return Form(texts, parts)

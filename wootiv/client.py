@@ -1,12 +1,16 @@
 """`AsyncWootiv`: the client for programs that run under trio or asyncio."""
 
-from collections.abc import Coroutine
+import inspect
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack, get_args, get_type_hints
+
+import anyio.lowlevel
 
 from wootiv.api.tree import Api
 from wootiv.call import Call
 from wootiv.engine import log
+from wootiv.engine.network import Network
 from wootiv.engine.send import Engine
 from wootiv.engine.settings import (
     ClientOptions,
@@ -16,12 +20,13 @@ from wootiv.engine.settings import (
     first_settings,
     network_options,
 )
-from wootiv.engine.transport import Network
 from wootiv.message import APIResponse
-from wootiv.operation import Async
+from wootiv.operation import Async, Operation, Resource
 from wootiv.pages import AsyncPaginator, begin
 
 R = TypeVar("R")
+A = TypeVar("A", bound=Api[Any])
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class AsyncRunner:
@@ -52,6 +57,33 @@ def changed_engine(engine: Engine, options: WithOptions) -> Engine:
     return Engine(changed_settings(engine.settings, options), engine.network)
 
 
+def bare_copy(client: A) -> A:
+    """A client with all that a subclass keeps, but for what is bound to the old one's runner: what was opened on it."""
+    copy = object.__new__(type(client))
+    for name, value in vars(client).items():
+        if not isinstance(value, Resource) and not isinstance(getattr(type(client), name, None), Operation):
+            setattr(copy, name, value)
+    return copy
+
+
+class _Optional:
+    def __repr__(self) -> str:
+        return "..."
+
+
+def show_options(function: F) -> F:
+    """Let `help()` and editors see each of a function's `**options: Unpack[...]`, which may all be left out."""
+    signature = inspect.signature(function)
+    *given, options = signature.parameters.values()
+    names = get_type_hints(get_args(get_type_hints(function)[options.name])[0])
+    keywords = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_Optional(), annotation=hint)
+        for name, hint in names.items()
+    ]
+    vars(function)["__signature__"] = signature.replace(parameters=[*given, *keywords])
+    return function
+
+
 class AsyncWootiv(Api[Async]):
     """The Wootiv API, for trio and asyncio.
 
@@ -61,6 +93,7 @@ class AsyncWootiv(Api[Async]):
     Raises `ValueError` or `TypeError` for an option that cannot be used, `ValueError` without a key.
     """
 
+    @show_options
     def __init__(self, **options: Unpack[ClientOptions]) -> None:
         self._become(new_engine(options, "AsyncWootiv"), is_view=False)
 
@@ -73,21 +106,24 @@ class AsyncWootiv(Api[Async]):
         """Send a call of `wootiv.calls` and give its raw answer; raises `APIError`."""
         return await self._engine.send(call)
 
-    def with_options(self, **options: Unpack[WithOptions]) -> "AsyncWootiv":
+    @show_options
+    def with_options(self, **options: Unpack[WithOptions]) -> Self:
         """A view with other options that shares the connections; closing it closes nothing.
 
         `default_headers` and `default_query` are merged with the client's, `set_default_headers` and
         `set_default_query` replace them. `None` sets a limit back to none.
         """
-        view = object.__new__(type(self))
-        view._become(changed_engine(self._engine, options), is_view=True)
+        view = bare_copy(self)
+        view._become(changed_engine(self._engine, options), is_view=True)  # noqa: SLF001 - another of the same class
         return view
 
     copy = with_options
 
     async def aclose(self) -> None:
         """Close the connections; calls after it raise `ClientStateError`. Closing twice, or a view, does nothing."""
-        if not self._is_view:
+        if self._is_view:
+            await anyio.lowlevel.checkpoint()
+        else:
             await self._engine.network.aclose()
 
     close = aclose
@@ -106,3 +142,7 @@ class AsyncWootiv(Api[Async]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._engine.settings.base_url}>"
+
+
+AsyncClient = AsyncWootiv
+"""Its other name, from the client 0.0.1."""

@@ -5,9 +5,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 
-from msgspec import Struct, field, json
+from msgspec import Struct, json
 
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Source: TypeAlias = bytes | Path | BinaryIO
@@ -30,6 +30,7 @@ REQUEST_ID_HEADERS = (
     "cf-ray",
     "x-vercel-id",
 )
+_SECRET_HEADERS = ("set-cookie", "authorization", "x-api-key")
 
 
 class Headers(Mapping[str, str]):
@@ -56,10 +57,18 @@ class Headers(Mapping[str, str]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return f"Headers({self._values!r})"
+        shown = {name: "***" if name in _SECRET_HEADERS else value for name, value in self._values.items()}
+        return f"Headers({shown!r})"
 
 
-class Part(Struct, frozen=True):
+class Discreet(Struct, frozen=True):
+    """A value whose fields may hold secrets, and which shows no more than its `__repr__`."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("shown", repr(self))]  # msgspec's own shows every field to whoever prints tracebacks with rich
+
+
+class Part(Discreet, frozen=True):
     """One file of a multipart body; `start` is where an open file stood when the call was made."""
 
     name: str
@@ -69,12 +78,19 @@ class Part(Struct, frozen=True):
     headers: Pairs = ()
     start: int | None = None
 
+    def __repr__(self) -> str:
+        return f"<Part {self.name}: {self.filename!r}, {self.content_type}>"
 
-class Form(Struct, frozen=True):
+
+class Form(Discreet, frozen=True):
     """A multipart body: text fields, then files."""
 
     fields: Pairs = ()
     parts: tuple[Part, ...] = ()
+
+    def __repr__(self) -> str:
+        names = [name for name, _ in self.fields] + [part.name for part in self.parts]
+        return f"<Form {', '.join(names)}>"
 
 
 Body: TypeAlias = bytes | Form | None
@@ -89,7 +105,7 @@ class Timeouts(Struct, frozen=True):
     pool: float | None = None
 
 
-class Outgoing(Struct, frozen=True):
+class Outgoing(Discreet, frozen=True):
     """A request as it goes on the wire, but for the credentials, which only the engine knows."""
 
     method: str
@@ -101,14 +117,19 @@ class Outgoing(Struct, frozen=True):
     shown_url: str
     """The URL without what could be secret."""
 
+    def __repr__(self) -> str:
+        return f"<Outgoing {self.method} {self.shown_url}>"
 
-class Reply(Struct, frozen=True):
-    """What a server answered, whole. `elapsed` is in seconds."""
+
+class Reply(Discreet, frozen=True):
+    """What a server answered, whole."""
 
     status: int
     headers: Headers
     content: bytes
-    elapsed: float
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status}, {len(self.content)} bytes>"
 
 
 class Attempt(Struct, frozen=True):
@@ -140,7 +161,7 @@ class SentRequest(Struct, frozen=True):
         return f"{self.method} {self.url}"
 
 
-class APIResponse(Struct, Generic[R], frozen=True, eq=False, gc=False):
+class APIResponse(Discreet, Generic[R_co], frozen=True, eq=False, gc=False):
     """A raw answer, with what it took to get it. Picklable, and bound to no client."""
 
     status_code: int
@@ -152,7 +173,7 @@ class APIResponse(Struct, Generic[R], frozen=True, eq=False, gc=False):
     request: SentRequest
     attempts: tuple[Attempt, ...]
     """Every attempt, in order; the last one brought this answer."""
-    decoder: "Callable[[APIResponse[R]], tuple[R, tuple[str, ...]]]" = field()
+    decoder: "Callable[[APIResponse[R_co]], tuple[R_co, tuple[str, ...]]]"
 
     @property
     def text(self) -> str:
@@ -165,10 +186,13 @@ class APIResponse(Struct, Generic[R], frozen=True, eq=False, gc=False):
         return next((self.headers[name] for name in REQUEST_ID_HEADERS if name in self.headers), None)
 
     def json(self) -> Any:
-        """The body as plain data, with every field that the server sent; raises `msgspec.DecodeError`."""
+        """The body as plain data, with every field that the server sent.
+
+        Raises `msgspec.DecodeError` or `UnicodeDecodeError`.
+        """
         return json.decode(self.content)
 
-    def parse(self) -> R:
+    def parse(self) -> R_co:
         """The typed answer, decoded at each call; raises `APIResponseValidationError`."""
         return self.decoder(self)[0]
 

@@ -1,13 +1,26 @@
 """Operations: each is declared once, and is a coroutine, an answer or a value by the mode that holds the tree."""
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_origin, get_type_hints, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
 from wootiv.binding import Declaration
 from wootiv.call import Call
-from wootiv.pages import AsyncPaginator, Kind, Page, PageData
+from wootiv.cursor import Kind, PageData
+from wootiv.pages import AsyncPaginator, Page
+from wootiv.wire.encode import Field
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,13 +82,15 @@ class Resource(Generic[M]):
         self._runner = runner
         self._path = path
 
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_") and (kind := resources_of(type(self)).get(name)):
-            resource = kind(self._runner, f"{self._path}.{name}" if self._path else name)
-            self.__dict__[name] = resource
-            return resource
-        message = f"{type(self).__name__!r} object has no attribute {name!r}"
-        raise AttributeError(message, name=name, obj=self)
+    if not TYPE_CHECKING:  # checkers would take it for a promise that every name is there, misspelt ones too
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("_") and (kind := resources_of(type(self)).get(name)):
+                resource = kind(self._runner, f"{self._path}.{name}" if self._path else name)
+                self.__dict__[name] = resource
+                return resource
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=self)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *resources_of(type(self))})
@@ -90,6 +105,16 @@ def resources_of(kind: type) -> dict[str, type[Resource[Any]]]:
     return {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, Resource)}
 
 
+class AsyncFunction(Protocol[P, R_co]):
+    """What an operation of `AsyncWootiv` is to a checker.
+
+    A protocol and not a `Callable` with a `Coroutine`, whose two `Any` make mypy lose the types in `asyncio.gather`.
+    """
+
+    # Editors would show a docstring in place of the operation's own.
+    async def __call__(self, *args: P.args, **given: P.kwargs) -> R_co: ...  # noqa: D102
+
+
 class Operation(Generic[P, R]):
     """An operation as declared. On a resource it is the function that its mode makes of it."""
 
@@ -98,7 +123,7 @@ class Operation(Generic[P, R]):
         self.method = method
         self.template = template
         self.kind: Kind | None = kind
-        self.__name__ = declared.__name__
+        self.__name__: str = declared.__name__
         self.__doc__ = declared.__doc__
 
     @cached_property
@@ -107,7 +132,7 @@ class Operation(Generic[P, R]):
         return Declaration.of(self.declared, self.method, self.template, self.kind)
 
     @overload
-    def __get__(self, resource: Resource[Async], owner: object) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    def __get__(self, resource: Resource[Async], owner: object) -> AsyncFunction[P, R]: ...
     @overload
     def __get__(self, resource: Resource[Blocking], owner: object) -> Callable[P, R]: ...
     @overload
@@ -132,25 +157,36 @@ class Operation(Generic[P, R]):
         function: Any = operation
         function.__name__, function.__qualname__ = declared.__name__, declared.__qualname__
         function.__module__, function.__doc__ = declared.__module__, declared.__doc__
-        function.__signature__ = self.signature()
+        function.__signature__ = self.signature(run)
         return operation
 
-    def signature(self) -> inspect.Signature:
+    def signature(self, run: Callable[..., Any]) -> inspect.Signature:
         """What an editor and `help()` show: real keyword-only parameters, the body first and the options last."""
         declaration = self.declaration
         kinds = dict.fromkeys(declaration.positional, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return inspect.Signature(
             [
-                inspect.Parameter(
-                    field.name,
-                    kinds.get(field.name, inspect.Parameter.KEYWORD_ONLY),
-                    default=inspect.Parameter.empty if field.required else _OPTIONAL,
-                    annotation=field.hint,
-                )
-                for field in declaration.fields.values()
+                parameter(one, kinds.get(one.name, inspect.Parameter.KEYWORD_ONLY))
+                for one in declaration.fields.values()
             ],
-            return_annotation=declaration.answer,
+            return_annotation=_given_by(run, declaration.answer),
         )
+
+
+def parameter(field: Field, kind: Any = inspect.Parameter.KEYWORD_ONLY) -> inspect.Parameter:
+    """An argument as a signature shows it."""
+    default = inspect.Parameter.empty if field.required else _OPTIONAL
+    return inspect.Parameter(field.name, kind, default=default, annotation=field.hint)
+
+
+def _given_by(run: Callable[..., Any], answer: Any) -> Any:
+    """What a runner makes of an answer, from its own annotations: `Coroutine[Any, Any, Contact]`, `Page[Contact]`."""
+    hint = get_type_hints(run)["return"]
+    if isinstance(hint, TypeVar):
+        return answer
+    if getattr(hint, "__parameters__", ()):
+        return hint[PageData[answer] if run.__name__ == "run_list" else answer]
+    return get_origin(hint)[answer] if get_origin(hint) else answer
 
 
 class Pages(Operation[P, T]):

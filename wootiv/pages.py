@@ -1,33 +1,20 @@
 """Lists, a page at a time: what a page holds, how the next one is asked for, and iteration over all of them."""
 
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
-from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+import anyio
 import anyio.lowlevel
-from msgspec import Struct, structs
 
+from wootiv.cursor import Cursor, PageData, PageInfo, begin, changes, following
+from wootiv.errors import APIResponseValidationError
 from wootiv.message import APIResponse, Pairs
-from wootiv.query import after, values, without
 from wootiv.wire.decode import Decoder
 
+__all__ = ["AsyncPage", "AsyncPaginator", "Fetch", "Page", "PageData", "PageDecoder", "PageInfo", "begin"]
+
 T = TypeVar("T")
-
-Kind: TypeAlias = Literal["crud", "offset", "whole", "members"]
-
-LIMIT = 100
-"""Rows to a page, unless the caller says otherwise."""
-
-
-class PageData(Struct, Generic[T], frozen=True, rename="camel"):
-    """One page as the server sent it, bound to no client."""
-
-    data: list[T]
-    total: int | None = None
-    """Rows that match in all; `None` if the server sent a bare list."""
-    page: int | None = None
-    """From 1."""
-    page_count: int | None = None
-    """At least 1."""
 
 
 class PageDecoder(Decoder[PageData[T]], frozen=True):
@@ -36,111 +23,12 @@ class PageDecoder(Decoder[PageData[T]], frozen=True):
     def __call__(self, response: APIResponse[PageData[T]]) -> tuple[PageData[T], tuple[str, ...]]:
         """The page and its oddities; raises `APIResponseValidationError`."""
         if response.content.lstrip()[:1] != b"[":
-            return super().__call__(response)
+            page, oddities = super().__call__(response)
+            if odd := next((path for path in oddities if path.count(".") == 1 and "[" not in path), None):
+                raise APIResponseValidationError(f"odd field: {odd}", response=response, body=response.json())
+            return page, oddities
         rows, oddities = Decoder[Any](list[self.answer.__args__[0]], self.strict)(response)  # type: ignore[name-defined]
         return PageData(data=rows), oddities
-
-
-class PageInfo(Struct, frozen=True):
-    """What the request for the next page would ask for otherwise than this one."""
-
-    params: dict[str, Any]
-
-
-class Cursor(Struct, frozen=True):
-    """Where a list stands: the query of the page at hand, and what is needed to ask for the next.
-
-    A caller who gives no sort, page or offset is led by key: in order of id, each page asking for ids above the
-    last one seen. Whatever others delete or insert meanwhile, no row that stays is missed or doubled.
-    Paging by number, over 2,000 rows of which others delete three of each hundred, misses 57.
-    """
-
-    kind: Kind
-    given: Pairs
-    query: Pairs
-    by_key: bool = False
-    number: int = 1
-    """Of this page, from where the list began."""
-    total: int | None = None
-    """What the first page told of the whole list; by key, later ones tell only of the rest."""
-    page_count: int | None = None
-
-
-def begin(kind: Kind, given: Pairs) -> Cursor:
-    """Where a list starts; what is added to the caller's query follows the kind of list."""
-    if kind != "crud":
-        return Cursor(kind, given, given)
-    # The server answers with a bare array, which says nothing of the rest, unless it is asked for a page and a limit.
-    names = {name for name, _ in given}
-    query = given if "limit" in names else (*given, ("limit", str(LIMIT)))
-    if not names & {"page", "offset"}:
-        query = (*query, ("page", "1"))
-    by_key = not names & {"sort", "page", "offset"}
-    if by_key or ("sort" in names and not any(value.split(",")[0] == "id" for value in values(given, "sort"))):
-        query = (*query, ("sort", "id,ASC"))  # without a total order, rows move between pages
-    return Cursor(kind, given, query, by_key)
-
-
-def following(cursor: Cursor, page: PageData[Any]) -> Cursor | None:
-    """Where the next page starts, or `None` if this one is the last."""
-    if not page.data or cursor.kind == "whole":
-        return None
-    step = structs.replace(cursor, number=cursor.number + 1)
-    if cursor.number == 1:
-        step = structs.replace(step, total=page.total, page_count=page.page_count)
-    if cursor.kind == "offset" or (cursor.kind == "crud" and _counts_rows(cursor.given)):
-        return _by_offset(step, page)
-    if cursor.by_key and (by_key := _by_key(step, page)):
-        return None if by_key is step else by_key
-    return _by_number(step, page)
-
-
-def _counts_rows(given: Pairs) -> bool:
-    return bool(values(given, "offset")) and not values(given, "page")
-
-
-def _by_key(step: Cursor, page: PageData[Any]) -> Cursor | None:
-    """The step itself says that this was the last page; `None`, that there is no key to go on from."""
-    asked = int(values(step.query, "limit")[0])
-    # By key the total is of the rest; a bare array tells only whether it is full.
-    if (asked == 0 or len(page.data) < asked) if page.total is None else page.total <= len(page.data):
-        return step
-    row = page.data[-1]
-    key = row.get("id") if isinstance(row, dict) else getattr(row, "id", None)
-    query = after(step.given, key) if isinstance(key, str) else None
-    if query is None:
-        return None
-    added = tuple(pair for pair in step.query if pair not in step.given and pair[0] in ("limit", "page", "sort"))
-    return structs.replace(step, query=(*query, *added))
-
-
-def _by_offset(step: Cursor, page: PageData[Any]) -> Cursor | None:
-    # By the rows received, not the limit sent: the server may cap the limit.
-    offset = int((values(step.query, "offset") or ["0"])[0]) + len(page.data)
-    limit = int((values(step.query, "limit") or ["0"])[0])
-    done = offset >= page.total if page.total is not None else limit == 0 or len(page.data) < limit
-    return None if done else _moved(step, "offset", offset)
-
-
-def _by_number(step: Cursor, page: PageData[Any]) -> Cursor | None:
-    if page.page is None or page.page_count is None or page.page >= page.page_count:
-        return None
-    return _moved(structs.replace(step, by_key=False), "page", page.page + 1)
-
-
-def _moved(step: Cursor, name: str, to: int) -> Cursor:
-    return structs.replace(step, query=(*without(step.query, name), (name, str(to))))
-
-
-def _info(now: Cursor, then: Cursor | None) -> PageInfo | None:
-    if then is None:
-        return None
-    changed = dict.fromkeys(name for name, value in then.query if (name, value) not in now.query)
-    params: dict[str, Any] = {}
-    for name in changed:
-        found = values(then.query, name)
-        params[name] = int(found[0]) if name in ("page", "offset") else found if len(found) > 1 else found[0]
-    return PageInfo(params)
 
 
 class Fetch(Protocol[T]):
@@ -183,7 +71,7 @@ class _OnePage(Generic[T]):
 
     def next_page_info(self) -> PageInfo | None:
         """What the next request would change, such as `page`; `None` after the last page."""
-        return _info(self._cursor, self._next)
+        return changes(self._cursor, self._next)
 
     def _onward(self) -> Cursor:
         if self._next is None:
@@ -192,7 +80,8 @@ class _OnePage(Generic[T]):
         return self._next
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.page}/{self.page_count}: {len(self.data)} of {self.total} rows>"
+        of = "" if self.total is None else f" of {self.total}"
+        return f"<{type(self).__name__} {self.page or 1}: {len(self.data)}{of} rows>"
 
 
 class AsyncPage(_OnePage[T]):
@@ -245,26 +134,32 @@ class AsyncPaginator(Generic[T]):
 
 
 class _AsyncPages(Generic[T]):
-    """Holds nothing between two pages: a fetch that is cancelled is asked for again by the next `anext`."""
+    """Holds nothing between two pages: a fetch that is cancelled is asked for again by the next `anext`.
+
+    Tasks that share it take turns, so each page goes to one of them.
+    """
 
     def __init__(self, first: Callable[[], Coroutine[Any, Any, AsyncPage[T]]]) -> None:
         self._first = first
         self._last: AsyncPage[T] | None = None
+        self._turn = anyio.Lock()
 
     def __aiter__(self) -> AsyncIterator[AsyncPage[T]]:
         return self
 
     async def __anext__(self) -> AsyncPage[T]:
-        if self._last is not None and not self._last.has_next_page():
-            raise StopAsyncIteration
-        self._last = await (self._last.get_next_page() if self._last else self._first())
-        return self._last
+        async with self._turn:  # cancelled anywhere here, the last page stays what it was
+            if self._last is not None and not self._last.has_next_page():
+                raise StopAsyncIteration
+            self._last = await (self._last.get_next_page() if self._last else self._first())
+            return self._last
 
 
 class _AsyncItems(Generic[T]):
     def __init__(self, pages: AsyncIterator[AsyncPage[T]]) -> None:
         self._pages = pages
         self._rows: Iterator[T] = iter(())
+        self._turn = anyio.Lock()
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
@@ -273,7 +168,10 @@ class _AsyncItems(Generic[T]):
         while True:
             for row in self._rows:
                 return row
-            self._rows = iter((await anext(self._pages)).data)
+            spent = self._rows
+            async with self._turn:
+                if self._rows is spent:  # else another task has fetched the next page meanwhile
+                    self._rows = iter((await anext(self._pages)).data)
 
 
 class Page(_OnePage[T]):
@@ -299,27 +197,32 @@ class Page(_OnePage[T]):
 
 
 class _Pages(Generic[T]):
+    """Threads that share it take turns, so each page goes to one of them."""
+
     def __init__(self, first: Page[T]) -> None:
         self._first: Page[T] | None = first
         self._last: Page[T] = first
+        self._turn = threading.Lock()
 
     def __iter__(self) -> Iterator[Page[T]]:
         return self
 
     def __next__(self) -> Page[T]:
-        if self._first is not None:
-            page, self._first = self._first, None
-            return page
-        if not self._last.has_next_page():
-            raise StopIteration
-        self._last = self._last.get_next_page()
-        return self._last
+        with self._turn:
+            if self._first is not None:
+                page, self._first = self._first, None
+                return page
+            if not self._last.has_next_page():
+                raise StopIteration
+            self._last = self._last.get_next_page()
+            return self._last
 
 
 class _Items(Generic[T]):
     def __init__(self, pages: Iterator[Page[T]]) -> None:
         self._pages = pages
         self._rows: Iterator[T] = iter(())
+        self._turn = threading.Lock()
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -328,4 +231,7 @@ class _Items(Generic[T]):
         while True:
             for row in self._rows:
                 return row
-            self._rows = iter(next(self._pages).data)
+            spent = self._rows
+            with self._turn:
+                if self._rows is spent:
+                    self._rows = iter(next(self._pages).data)

@@ -6,7 +6,8 @@ Source: the grammar of @nestjsx/crud-request, which the service reads its querie
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from decimal import Decimal
+from typing import Any, NoReturn
 
 from wootiv.message import Pairs
 
@@ -14,9 +15,8 @@ MAX_LIST = 20
 """Values of one repeated key. From the 21st on, the server's parser ignores them all, silently."""
 
 _LIST_OPERATORS = ("$in", "$notin", "$between", "$inL", "$notinL")
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d{0,2}[1-9])?")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]{0,2}[1-9])?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d(:?\d\d)?)?)?")
-_MAX_SAFE = 2**53 - 1
 
 
 class Untranslatable(Exception):  # noqa: N818 - a caller falls back, nobody sees it
@@ -33,38 +33,50 @@ def without(query: Pairs, *names: str) -> Pairs:
     return tuple((key, value) for key, value in query if key not in names)
 
 
-def after(query: Pairs, last: str) -> Pairs | None:
+def override(query: Pairs, extra: Pairs) -> Pairs:
+    """The query with some keys replaced."""
+    return (*without(query, *(name for name, _ in extra)), *extra) if extra else query
+
+
+def after(query: Pairs, last: str | int) -> Pairs | None:
     """The query with `id` above `last` added to its conditions; `None` where that cannot be said.
 
-    Two filters beside an `or` mean (all filters) OR (all ors), so there, and where a filter too many would
+    A filter beside an `or` means (all filters) OR (all ors), so there, and where a filter too many would
     have the server ignore them all, everything goes into `s`.
     """
-    key = {"id": {"$gt": last}}
-    filters, ors = values(query, "filter"), values(query, "or")
+    if any("[" in name for name, _ in query):
+        return None  # `filter[0]=`: another way to write the same, which we do not read
+    key = _dump({"id": {"$gt": last}})
+    filters, ors = _conditions(query, "filter"), _conditions(query, "or")
+    rest = without(query, "s", "filter", "or")
+    if searches := values(query, "s"):
+        # As the caller wrote it: what a number with many digits is to the server, we cannot say better.
+        return (*rest, ("s", f'{{"$and":[{searches[0]},{key}]}}')) if _is_object(searches) else None
+    if not ors and len(filters) < MAX_LIST:
+        return (*rest, *(("filter", text) for text in filters), ("filter", f"id||$gt||{_literal(last)}"))
     try:
-        if searches := values(query, "s"):
-            return (*without(query, "s", "filter", "or"), ("s", _dump({"$and": [_search(searches[0]), key]})))
-        if not ors and len(filters) < MAX_LIST:
-            return (*query, ("filter", f"id||$gt||{_literal(last)}"))
-        return (*without(query, "filter", "or"), ("s", _dump({"$and": [_meaning(filters, ors), key]})))
-    except (ValueError, Untranslatable):
+        return (*rest, ("s", f'{{"$and":[{_dump(_meaning(filters, ors))},{key}]}}'))
+    except Untranslatable:
         return None
 
 
+def _conditions(query: Pairs, name: str) -> list[str]:
+    """What a key holds. A lone empty text is passed over by the server too; beside others it is an error."""
+    found = values(query, name)
+    return [] if found == [""] else found
+
+
+def _is_object(searches: Sequence[str]) -> bool:
+    return len(searches) == 1 and searches[0].lstrip(" \t\r\n").startswith("{")
+
+
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":"))
 
 
-def _literal(text: str) -> str:
-    """A text that the parser reads back as this text, whatever it looks like: JSON, with its delimiter escaped."""
-    return _dump(text).replace("|", "\\u007c")
-
-
-def _search(text: str) -> dict[str, Any]:
-    search = json.loads(text)
-    if not isinstance(search, dict):
-        raise Untranslatable(text)
-    return search
+def _literal(value: str | int) -> str:
+    """What the parser reads back as this value, whatever it looks like: JSON, with the delimiter escaped."""
+    return _dump(value).replace("|", "\\u007c")
 
 
 def _meaning(filters: Sequence[str], ors: Sequence[str]) -> dict[str, Any]:
@@ -86,22 +98,30 @@ def _condition(text: str) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     """What the parser reads in one value: JSON where it is a string, a boolean or a plain number; else text."""
-    if _DATE.fullmatch(text) or text in ("", "null"):
-        raise Untranslatable(text)  # a date in `filter` is compared as a date, in `s` as text; null is refused
-    if text in ("true", "false"):
-        return text == "true"
-    if _NUMBER.fullmatch(text) and text != "-0" and abs(float(text)) <= _MAX_SAFE:
-        return json.loads(text)
-    if text.startswith('"'):
-        try:
-            inner = json.loads(text)
-        except ValueError:
+    try:
+        value = json.loads(text, parse_constant=_no_json, parse_int=Decimal, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        if not text or _DATE.fullmatch(text):
+            raise Untranslatable(text) from None  # a date is compared as one in `filter`, as text in `s`
+        return text
+    match value:
+        case Decimal():
+            return _number(text)
+        case None | "":
+            raise Untranslatable(text)  # refused in `filter`, but not in `s`
+        case dict() | list():
             return text
-        return _quoted(inner)
-    return text
+        case _:
+            return value
 
 
-def _quoted(text: str) -> str:
-    if not text:
+def _number(text: str) -> Any:
+    """A number if it prints back the same, else text; to JavaScript all numbers are doubles."""
+    if text == "-0":
         raise Untranslatable(text)
-    return text
+    plain = format(Decimal(repr(float(text))), "f").removesuffix(".0")
+    return json.loads(text) if _NUMBER.fullmatch(text) and plain == text else text
+
+
+def _no_json(text: str) -> NoReturn:
+    raise ValueError(text)

@@ -1,16 +1,19 @@
 """HTTP verbs for operations that are not declared, with the same checks, retries, errors and decoding."""
 
-from collections.abc import Callable, Coroutine, Mapping
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar, Unpack, overload
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
 
-from wootiv.call import Call, Options, override, read_body, read_options, read_query
+from wootiv.call import Call, Options, read_body, read_options, read_query
 from wootiv.message import Body, FileInput, Part
-from wootiv.operation import Async, Blocking, Resource, Unsent
-from wootiv.wire.encode import Misfit, Unfit, describe, encoder_for
-from wootiv.wire.files import part
+from wootiv.operation import Async, Blocking, Resource, Unsent, parameter
+from wootiv.query import override
+from wootiv.wire.encode import encode_file, encoder_for, fields_of
+from wootiv.wire.words import Misfit, Unfit, UnknownName, describe, kind_of, nearest
 
 R = TypeVar("R")
 
@@ -21,7 +24,7 @@ class AsyncVerb(Protocol):
     """A verb of `AsyncWootiv`."""
 
     @overload
-    def __call__(
+    async def __call__(
         self,
         path: str,
         *,
@@ -30,9 +33,9 @@ class AsyncVerb(Protocol):
         query: Mapping[str, object] = ...,
         files: Files = ...,
         **options: Unpack[Options],
-    ) -> Coroutine[Any, Any, R]: ...
+    ) -> R: ...
     @overload
-    def __call__(
+    async def __call__(
         self,
         path: str,
         *,
@@ -40,7 +43,7 @@ class AsyncVerb(Protocol):
         query: Mapping[str, object] = ...,
         files: Files = ...,
         **options: Unpack[Options],
-    ) -> Coroutine[Any, Any, Any]: ...
+    ) -> Any: ...
 
 
 class BlockingVerb(Protocol):
@@ -121,19 +124,20 @@ def _function(method: str, run: Callable[[Call[Any]], Any]) -> Callable[..., Any
         path: str,
         *,
         cast_to: Any = Any,
-        body: object = msgspec.UNSET,
+        body: object = None,
         query: Mapping[str, object] | None = None,
         files: Files | None = None,
         **options: Unpack[Options],
     ) -> Any:
         try:
             call = _call(method, path, cast_to, body, query or {}, files, options)
-        except Misfit as error:
+        except (Misfit, UnknownName) as error:
             message = f"{name}: {error}"
             raise (ValueError if isinstance(error, Unfit) else TypeError)(message) from None
         return run(call)
 
     verb.__name__ = verb.__qualname__ = name
+    verb.__signature__ = _opened(inspect.signature(verb))  # type: ignore[attr-defined]
     verb.__doc__ = f"""{method} a path that no operation declares; `cast_to` is the type to read the answer as.
 
     `path` is sent as it stands, below the base URL; `body` is sent as JSON, or with `files` (field name to file, or
@@ -150,17 +154,20 @@ def _call(  # noqa: PLR0917 - the verb's own arguments, in its order
     files: Files | None,
     options: Options,
 ) -> Call[Any]:
-    if unknown := options.keys() - Options.__annotations__.keys():
-        raise Misfit("an option", "one of " + ", ".join(Options.__annotations__), repr(min(unknown)))
+    for name in options:
+        if name not in Options.__annotations__:
+            near = nearest(name, ("cast_to", "body", "query", "files", *Options.__annotations__))
+            raise UnknownName(f"unknown argument '{name}'{near}")
     split = urlsplit(encoder_for(str)(path, "path"))
-    if split.scheme or split.netloc or not split.path.startswith("/"):
-        raise Unfit("path", "a path that begins with / (base_url says where)", describe(path))
+    if not re.fullmatch(r"/(?!/)[^\s#\x00-\x1f\x7f]*", path):
+        raise Unfit("path", "a path below base_url that begins with one /, without white space or #", describe(path))
+    _check_type(cast_to)
     pairs = override(tuple(parse_qsl(split.query, keep_blank_values=True)), read_query(query, "query"))
     return Call(
         operation=method.lower(),
         method=method,
         template=split.path,
-        path=split.path,
+        path=quote(split.path, safe="/%:@!$&'()*+,;=~"),
         shown_path=split.path,
         query=override(pairs, read_query(options.get("extra_query", {}), "extra_query")),
         body=_body(body, options.get("extra_body", {}), files),
@@ -170,20 +177,31 @@ def _call(  # noqa: PLR0917 - the verb's own arguments, in its order
 
 
 def _body(body: object, extra: Mapping[str, object], files: Files | None) -> Body:
-    plain = encoder_for(object)
-    fields = {} if body is msgspec.UNSET else plain(body, "body")
-    more = plain(extra, "extra_body")
+    if isinstance(body, bytes | bytearray | memoryview):
+        raise Misfit("body", "data that JSON can hold", kind_of(body))
+    more = encoder_for(Mapping[str, object])(extra, "extra_body")
     if files is None and not more:
-        return None if body is msgspec.UNSET else msgspec.json.encode(fields)
-    if not isinstance(fields, dict):
-        raise Misfit("body", "a mapping beside files or extra_body", describe(body))
+        return None if body is None else msgspec.json.encode(encoder_for(object)(body, "body"))
+    fields = {} if body is None else encoder_for(Mapping[str, object])(body, "body")
     return read_body(fields, more, None if files is None else tuple(_parts(files)))
 
 
-def _parts(files: Files) -> list[Part]:
+def _parts(files: Any) -> Iterator[Part]:
+    if not isinstance(files, Mapping):
+        raise Misfit("files", "a mapping of field names to files", kind_of(files))
+    for name, given in files.items():
+        for one in given if isinstance(given, list) else [given]:
+            yield encode_file(name, one, f"files[{name!r}]")
+
+
+def _check_type(cast_to: Any) -> None:
     try:
-        return [
-            part(name, one) for name, given in files.items() for one in (given if isinstance(given, list) else [given])
-        ]
+        msgspec.json.Decoder(cast_to)
     except TypeError as error:
-        raise Misfit("files", "a mapping of field names to files", str(error)) from None
+        raise Misfit("cast_to", "a type to read JSON as", f"{cast_to!r}: {error}") from None
+
+
+def _opened(signature: inspect.Signature) -> inspect.Signature:
+    """The signature with the options as keywords of their own."""
+    own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    return signature.replace(parameters=[*own, *(parameter(field) for field in fields_of(Options).values())])

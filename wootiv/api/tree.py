@@ -35,11 +35,16 @@ class Api(Resource[M]):
     contacts: Contacts[M]
     contact_group: ContactGroups[M]
 
-    get = Verb("GET")
-    post = Verb("POST")
-    patch = Verb("PATCH")
-    put = Verb("PUT")
-    delete = Verb("DELETE")
+    get: Verb = Verb("GET")
+    """GET a path that no operation declares; `cast_to` is the type to read the answer as."""
+    post: Verb = Verb("POST")
+    """POST a path that no operation declares; `cast_to` is the type to read the answer as."""
+    patch: Verb = Verb("PATCH")
+    """PATCH a path that no operation declares; `cast_to` is the type to read the answer as."""
+    put: Verb = Verb("PUT")
+    """PUT a path that no operation declares; `cast_to` is the type to read the answer as."""
+    delete: Verb = Verb("DELETE")
+    """DELETE a path that no operation declares; `cast_to` is the type to read the answer as."""
 
 
 calls: Api[Unsent] = Api(Keep())

@@ -3,6 +3,9 @@
 from typing import Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
+
+from wootiv.errors import APITimeoutError
 
 Pool = TypeVar("Pool")
 
@@ -25,12 +28,26 @@ class Slots(Generic[Pool]):
         sizes = [total] if len(pools) == 1 else [POOL_SIZE] * full + [rest] * bool(rest)
         self._free = dict(enumerate(sizes))
 
-    async def take(self) -> tuple[int, Pool]:
-        """Wait for room; give what comes back to `give_back`, whatever happens."""
-        await self._room.acquire()  # cancelled here, nothing was taken
+    async def take(self, limit: float | None) -> tuple[int, Pool]:
+        """Wait for room, up to `limit` seconds; give what comes back to `give_back`, whatever happens.
+
+        Raises `APITimeoutError`.
+        """
+        if self._room.value:
+            self._room.acquire_nowait()
+        else:
+            await self._queue(limit)  # cancelled here, nothing was taken
         number = next(number for number, free in self._free.items() if free)
         self._free[number] -= 1
-        return number, self._pools[number]
+        return number, self._pools[number]  # noqa: ASYNC910 - the attempt follows at once
+
+    async def _queue(self, limit: float | None) -> None:
+        with anyio.move_on_after(limit):
+            await self._room.acquire()
+            return
+        await anyio.lowlevel.checkpoint_if_cancelled()  # a scope of the caller's that ran out too has the say
+        message = f"no free connection within {limit} s"
+        raise APITimeoutError(message)
 
     def give_back(self, number: int) -> None:
         """Make room again."""

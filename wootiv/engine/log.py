@@ -7,7 +7,7 @@ from typing import Any
 from wootiv.message import APIResponse, Attempt
 from wootiv.wire.decode import undeclared
 
-log = logging.getLogger("wootiv")
+log: logging.Logger = logging.getLogger("wootiv")
 log.addHandler(logging.NullHandler())
 
 

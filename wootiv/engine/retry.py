@@ -1,15 +1,15 @@
-"""What is tried again, when, and how often: with tenacity's own objects, entered only after a first failure."""
+"""What is tried again, when, and how often: by tenacity's own objects, made only after a first failure."""
 
+import inspect
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import anyio
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_any, wait_exponential
-from tenacity.stop import stop_base
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential
 from tenacity.wait import wait_base
 
-from wootiv.errors import APIConnectionError, APIError, APIStatusError
+from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
 R = TypeVar("R")
 
@@ -29,14 +29,6 @@ class _Jittered(wait_base):
 BACKOFF = _Jittered()
 
 
-class _Stop(stop_base):
-    def __init__(self, asked: Callable[[RetryCallState], bool]) -> None:
-        self._asked = asked
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        return self._asked(retry_state)
-
-
 def worth_retrying(error: BaseException) -> bool:
     """Whether a failure may pass: no answer, or a status of the list. A server's `x-should-retry` wins."""
     if isinstance(error, APIStatusError):
@@ -47,67 +39,55 @@ def worth_retrying(error: BaseException) -> bool:
     return isinstance(error, APIConnectionError)
 
 
-def asked_wait(error: BaseException | None) -> float:
-    """Seconds that the server asks to wait, 0 if it does not say."""
-    return (isinstance(error, APIStatusError) and error.retry_after) or 0.0
+def rules(given: AsyncRetrying | None, max_retries: int | None) -> AsyncRetrying:
+    """The caller's own rules, or ours; how often to retry is the caller's too, where a number is given."""
+    if given is None:
+        given = AsyncRetrying(wait=BACKOFF, retry=retry_if_exception(worth_retrying))
+    return given if max_retries is None else given.copy(stop=stop_after_attempt(max_retries + 1))
 
 
 async def again(
     attempt: Callable[[], Awaitable[R]],
-    first: APIError,
+    failure: APIConnectionError | APIStatusError,
     *,
-    max_retries: int,
+    by: AsyncRetrying,
     max_retry_after: float,
     deadline: float,
-    given: AsyncRetrying | None,
+    too_late: Callable[[], APITimeoutError],
     before_wait: Callable[[APIError, float], None],
 ) -> R:
     """Go on after a first failure; raises the last one as itself.
 
-    `deadline` is on the loop's clock: a wait that does not end before it is not begun. `given` are the caller's own
-    tenacity objects; what may be retried at all, and what the server asks for, they cannot change.
+    A wait that does not end before `deadline`, on the loop's clock, is not begun: what `too_late` makes is raised.
+
+    A loop of our own over tenacity's objects, and not `AsyncRetrying` itself: that one hands whatever is raised to
+    the predicate, a cancellation too. Here only failures of a call are ever caught, whatever the predicate is.
     """
-    failure: APIError | None = first
-
-    async def step() -> R:
-        nonlocal failure
-        if failure is not None:
-            error, failure = failure, None
-            raise error  # the first attempt, replayed
-        return await attempt()
-
-    def wait(state: RetryCallState) -> float:
-        own = (given.wait if given else BACKOFF)(state)
-        return max(asked_wait(_failure(state)), float(own))
-
-    def too_late(state: RetryCallState) -> bool:
-        if asked_wait(_failure(state)) > max_retry_after:
-            return True
-        return anyio.current_time() + state.upcoming_sleep >= deadline
-
-    def tell(state: RetryCallState) -> None:
-        error = _failure(state)
-        if isinstance(error, APIError):
-            before_wait(error, state.upcoming_sleep)
-
-    stop: Any = given.stop if given else stop_after_attempt(max_retries + 1)
-    retry: Any = given.retry if given else retry_if_exception(worth_retrying)
-    # Only what is listed here is ever retried: a predicate of the caller's may be one that takes in a cancellation.
-    listed = retry_if_exception(lambda error: isinstance(error, APIConnectionError | APIStatusError))
-    retrying = AsyncRetrying(
-        sleep=anyio.sleep,
-        stop=stop_any(stop, _Stop(too_late)),
-        wait=wait,
-        retry=listed & retry,
-        before_sleep=tell,
-        reraise=True,
-    )
-    try:
-        return await retrying(step)
-    except APIError as error:
-        error.__context__ = None  # the replay chained the first failure to it
-        raise
+    state = RetryCallState(by, None, (), {})
+    state.start_time -= sum(
+        tried.started + tried.elapsed for tried in failure.attempts[-1:]
+    )  # of the call, not of this
+    while True:
+        state.set_exception((type(failure), failure, failure.__traceback__))
+        asked = (isinstance(failure, APIStatusError) and failure.retry_after) or 0.0
+        if asked > max_retry_after or not await _hook(by.retry, state):
+            raise failure
+        state.upcoming_sleep = seconds = max(asked, float(await _hook(by.wait, state)))
+        if await _hook(by.stop, state):
+            raise failure
+        if anyio.current_time() + seconds >= deadline:
+            raise too_late() from failure
+        before_wait(failure, seconds)
+        await anyio.sleep(seconds)
+        state.idle_for += seconds
+        state.prepare_for_next_attempt()
+        try:
+            return await attempt()
+        except (APIConnectionError, APIStatusError) as error:
+            failure = error
 
 
-def _failure(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
+async def _hook(ask: Callable[[RetryCallState], Any] | None, state: RetryCallState) -> Any:
+    """What one of the rules says; tenacity lets each be plain or async."""
+    answer = ask(state) if ask else None
+    return await answer if inspect.isawaitable(answer) else answer  # noqa: ASYNC910 - a sleep or an attempt follows

@@ -13,9 +13,10 @@ from msgspec import UNSET, structs
 
 from wootiv.call import Call, Extras, override
 from wootiv.engine import log
-from wootiv.engine.retry import again, worth_retrying
+from wootiv.engine.network import Network
+from wootiv.engine.retry import again, rules, worth_retrying
 from wootiv.engine.settings import Settings
-from wootiv.engine.transport import Network, never_sent, unreachable
+from wootiv.engine.transport import never_sent, unreachable
 from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError
 from wootiv.message import APIResponse, Attempt, Form, Outgoing, Pairs, Reply, SentRequest
 from wootiv.pages import Fetch
@@ -36,17 +37,16 @@ class Engine:
 
     async def send(self, call: Call[R]) -> APIResponse[R]:
         """Send a call and give its raw answer; raises `APIError`."""
-        life: _Life[R] = _Life(self, call)
         limit = call.options.total_timeout
         limit = self.settings.total_timeout if limit is UNSET else limit
+        life: _Life[R] = _Life(self, call, limit)
         if limit is None:
-            return await life.run()
+            return await life.run(float("inf"))
         with anyio.move_on_after(limit) as scope:
-            life.deadline = scope.deadline
-            return await life.run()
+            return await life.run(scope.deadline)
         # A scope of the caller's that ran out at the same time has the say: we never raise in its place.
         await anyio.lowlevel.checkpoint_if_cancelled()
-        raise life.out_of_time(limit)
+        raise life.cut_off()
 
     async def answer(self, call: Call[R]) -> R:
         """Send a call and give its typed answer; raises `APIError`."""
@@ -64,60 +64,48 @@ class Engine:
 class _Life(Generic[R]):
     """What one call has been through so far."""
 
-    def __init__(self, engine: Engine, call: Call[R]) -> None:
+    def __init__(self, engine: Engine, call: Call[R], limit: float | None) -> None:
         self.call = call
         self.settings = engine.settings
         self.network = engine.network
-        self.deadline = float("inf")
+        self.limit = limit
         self.outgoing = _outgoing(call, engine.settings)
         names = dict.fromkeys(name for name, _ in self.outgoing.headers)
         self.request = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
         self._attempts: list[Attempt] = []
-        self._begun = self._started = anyio.current_time()
-        self._sent = False
+        self._begun = anyio.current_time()
+        self._gone_out: float | None = None
+        """When the attempt that is under way got its connection."""
         self._failure: APIError | None = None
 
-    async def run(self) -> APIResponse[R]:
+    async def run(self, deadline: float) -> APIResponse[R]:
+        """Attempt it until there is an answer, or no more attempt may be made."""
         try:
             return await self._attempt()
-        except APIError as first:
-            if not self._may_retry(first):
+        except (APIConnectionError, APIStatusError) as error:
+            if self.settings.is_default and unreachable(error):
+                raise self._nothing_listens() from error.__cause__
+            if not self._may_try_again(error):
                 raise
-            self._failure = first
-        options, settings = self.call.options, self.settings
-        try:
-            return await again(
-                self._attempt,
-                self._failure,
-                max_retries=settings.max_retries if options.max_retries is UNSET else options.max_retries,
-                max_retry_after=settings.max_retry_after,
-                deadline=self.deadline,
-                given=settings.retrying if options.max_retries is UNSET else None,
-                before_wait=self._waits,
-            )
-        except APIError as last:
-            if self._no_time_left(last):
-                raise self.out_of_time(self.deadline - self._begun) from last
-            raise
+            self._failure = failure = error
+        retries = self.call.options.max_retries
+        given = self.settings.retrying
+        default = self.settings.max_retries if given is None else None
+        return await again(
+            self._attempt,
+            failure,
+            by=rules(given, default if retries is UNSET else retries),
+            max_retry_after=self.settings.max_retry_after,
+            deadline=deadline,
+            too_late=self._out_of_time,
+            before_wait=self._waits,
+        )
 
-    def _may_retry(self, error: APIError) -> bool:
-        if self.settings.is_default and unreachable(error):
-            error.message = (
-                f"nothing listens at {self.settings.base_url}, the default address. base_url= or WOOTIV_BASE_URL says "
-                "where the API is; `python -m wootiv sandbox --port 3001` starts one to try things with"
-            )
-            error.args = (error.message,)
-            return False
+    def _may_try_again(self, error: APIError) -> bool:
         body = self.outgoing.body
         if isinstance(body, Form) and not rewindable(body):
             return False  # what was read of it is gone: never send a body twice that is not the same
         return self.settings.retrying is not None or worth_retrying(error)
-
-    def _no_time_left(self, last: APIError) -> bool:
-        retries = self.settings.max_retries if self.call.options.max_retries is UNSET else self.call.options.max_retries
-        stopped_early = self.settings.retrying is None and len(self._attempts) <= retries and worth_retrying(last)
-        too_long = isinstance(last, APIStatusError) and (last.retry_after or 0) > self.settings.max_retry_after
-        return self.deadline != float("inf") and stopped_early and not too_long
 
     def _waits(self, error: APIError, seconds: float) -> None:
         self._attempts[-1] = structs.replace(self._attempts[-1], wait=seconds)
@@ -126,19 +114,20 @@ class _Life(Generic[R]):
         log.waiting(self.call.method, self.call.template, seconds)
 
     async def _attempt(self) -> APIResponse[R]:
-        self._started, self._sent = anyio.current_time(), False
         try:
             reply = await self._exchange()
         except APIConnectionError as error:
             self._note(error=f"{type(error).__name__}: {error.message}", maybe_applied=not never_sent(error))
             error.request, error.attempts = self.request, tuple(self._attempts)
+            # A scope of the caller's that ran out together with a limit of the attempt has the say.
+            await anyio.lowlevel.checkpoint_if_cancelled()  # noqa: ASYNC120 - it drops the error on purpose
             raise
-        self._note(status=reply.status)
+        elapsed = self._note(status=reply.status)
         response = APIResponse[R](
             reply.status,
             reply.headers,
             reply.content,
-            reply.elapsed,
+            elapsed,
             self.request,
             tuple(self._attempts),
             self.call.decoder(strict=self.settings.strict),
@@ -149,27 +138,34 @@ class _Life(Generic[R]):
         log.tell_undeclared(response, self.call.template, self.call.answer)
         return response
 
-    def _note(self, *, status: int | None = None, error: str | None = None, maybe_applied: bool = False) -> None:
+    def _note(self, *, status: int | None = None, error: str | None = None, maybe_applied: bool = False) -> float:
+        """Keep the attempt that has ended, and give the seconds that it took."""
         now = anyio.current_time()
+        started = now if self._gone_out is None else self._gone_out
         attempt = Attempt(
             number=len(self._attempts) + 1,
-            started=self._started - self._begun,
-            elapsed=now - self._started,
+            started=started - self._begun,
+            elapsed=now - started,
             status=status,
             error=error,
-            maybe_applied=maybe_applied and self._sent and self.call.method != "GET",
+            maybe_applied=maybe_applied and self._gone_out is not None and self.call.method != "GET",
         )
+        self._gone_out = None
         self._attempts.append(attempt)
         if error is not None:
             log.attempted(self.call.method, self.call.template, attempt, None)
+        return attempt.elapsed
 
     async def _exchange(self) -> Reply:
         """One request and what it is redirected to, within the origin: the key goes nowhere else."""
         outgoing = self.outgoing
-        secret = {} if self.settings.api_key is None else {"Authorization": f"Bearer {self.settings.api_key}"}
         timeouts = self.settings.timeout if self.call.options.timeout is UNSET else self.call.options.timeout
-        if any(name.lower() == "authorization" for name, _ in _extras(self.call, self.settings)):
-            secret = {}  # the caller's own wins
+        secret: Pairs = ()
+        # A header of the caller's own, or None in its place, wins.
+        if self.settings.api_key and not any(
+            name.lower() == "authorization" for name, _ in _extras(self.call, self.settings)
+        ):
+            secret = (("Authorization", f"Bearer {self.settings.api_key}"),)
         reply = await self.network.attempt(outgoing, secret, timeouts, self._goes_out)
         for _ in range(_REDIRECTS):
             target = _redirect(outgoing, reply)
@@ -180,18 +176,27 @@ class _Life(Generic[R]):
         return reply
 
     def _goes_out(self) -> None:
-        self._sent = True
+        if self._gone_out is None:
+            self._gone_out = anyio.current_time()
 
-    def out_of_time(self, limit: float) -> APITimeoutError:
-        """The error of a call whose `total_timeout` ran out."""
-        under_way = len(self._attempts) == 0 or self._started > self._begun + self._attempts[-1].started
-        if under_way:
-            self._note(error=f"cut off by total_timeout={limit:g}", maybe_applied=True)
-        error = APITimeoutError(
-            f"total_timeout of {limit:g} s ran out", request=self.request, attempts=tuple(self._attempts)
-        )
+    def cut_off(self) -> APITimeoutError:
+        """The error of a call that `total_timeout` ended, wherever it was."""
+        if self._gone_out is not None:
+            self._note(error=f"cut off by total_timeout={self.limit:g}", maybe_applied=True)
+        error = self._out_of_time()
         error.__cause__ = self._failure
         return error
+
+    def _out_of_time(self) -> APITimeoutError:
+        message = f"total_timeout of {self.limit:g} s ran out"
+        return APITimeoutError(message, request=self.request, attempts=tuple(self._attempts))
+
+    def _nothing_listens(self) -> APIConnectionError:
+        message = (
+            f"nothing listens at {self.settings.base_url}, the default address. base_url= or WOOTIV_BASE_URL says "
+            "where the API is; `python -m wootiv sandbox --port 3001` starts one to try things with"
+        )
+        return APIConnectionError(message, request=self.request, attempts=tuple(self._attempts))
 
 
 def _outgoing(call: Call[Any], settings: Settings) -> Outgoing:
@@ -204,17 +209,12 @@ def _outgoing(call: Call[Any], settings: Settings) -> Outgoing:
         headers=_headers(call, settings),
         body=call.body,
         template=call.template,
-        shown_url=_url(_without_user(settings.base_url), call.shown_path, shown),
+        shown_url=_url(settings.base_url, call.shown_path, shown),
     )
 
 
 def _url(base: str, path: str, query: Pairs) -> str:
     return f"{base}{path}?{urlencode(query, quote_via=quote, safe='*')}" if query else f"{base}{path}"
-
-
-def _without_user(url: str) -> str:
-    split = urlsplit(url)
-    return split._replace(netloc=split.netloc.rpartition("@")[2]).geturl()
 
 
 @cache
@@ -248,18 +248,26 @@ def _extras(call: Call[Any], settings: Settings) -> Extras:
 def _redirect(outgoing: Outgoing, reply: Reply) -> Outgoing | None:
     """Where a redirect leads, if it stays within the origin.
 
-    Source: RFC 9110 15.4: 307 and 308 repeat the request, the others of a write become a read.
+    Source: RFC 9110 15.4: 303 asks for a read, 301 and 302 make one of a POST, and else the request is repeated.
     """
     if reply.status not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
         return None
-    url = urljoin(outgoing.url, reply.headers["location"])
-    if _origin(url) != _origin(outgoing.url):
+    try:
+        url = urljoin(outgoing.url, reply.headers["location"])
+        if _origin(url) != _origin(outgoing.url):
+            return None
+    except ValueError:  # no address at all
         return None
-    if reply.status in (307, 308) or outgoing.method in ("GET", "HEAD"):
-        return structs.replace(outgoing, url=url)
-    return structs.replace(outgoing, url=url, method="GET", body=None)
+    becomes_read = reply.status == 303 or (reply.status in (301, 302) and outgoing.method == "POST")
+    if becomes_read and outgoing.method not in ("GET", "HEAD"):
+        headers = tuple(pair for pair in outgoing.headers if pair[0].lower() not in ("content-type", "idempotency-key"))
+        return structs.replace(outgoing, url=url, method="GET", body=None, headers=headers)
+    if isinstance(outgoing.body, Form) and not rewindable(outgoing.body):
+        return None  # what was read of it is gone
+    return structs.replace(outgoing, url=url)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _origin(url: str) -> tuple[str, str, str | None, int | None]:
     split = urlsplit(url)
-    return split.scheme, split.hostname, split.port or {"http": 80, "https": 443}.get(split.scheme)
+    port = split.port or {"http": 80, "https": 443}.get(split.scheme)
+    return split.scheme, split.netloc.rpartition("@")[0], split.hostname, port

@@ -1,18 +1,19 @@
 """How a client is set up: read and checked at construction, shared by nobody, replaced by views."""
 
+import inspect
 import ipaddress
 import os
 import re
 import warnings
 from collections.abc import Mapping
-from typing import Any, TypedDict, cast
+from typing import Any, NoReturn, TypedDict
 from urllib.parse import urlsplit
 
 from msgspec import Struct, structs
 from tenacity import AsyncRetrying
 
 from wootiv.call import Extras, TimeoutLike, read_headers, read_query, read_retries, read_seconds, read_timeout
-from wootiv.engine.transport import NetworkOptions, Proxies, Transport, Verify
+from wootiv.engine.transport import NetworkOptions, Proxies, Transport, Verify, check_network, routes
 from wootiv.message import Pairs, Timeouts
 from wootiv.wire.encode import Misfit, Unfit, describe, nearest
 
@@ -95,6 +96,10 @@ class Settings(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r})"
 
+    def __reduce__(self) -> NoReturn:
+        message = "a client holds its API key, so it cannot be pickled: pickle its calls, or make a client anew"
+        raise TypeError(message)
+
 
 def first_settings(given: Mapping[str, Any]) -> Settings:
     """The settings of a new client; raises `TypeError` or `ValueError`."""
@@ -118,17 +123,23 @@ def first_settings(given: Mapping[str, Any]) -> Settings:
     known = {name: value for name, value in given.items() if name in WithOptions.__annotations__ and name != "base_url"}
     settings = changed_settings(settings, {**known, **({} if base_url is None else {"base_url": base_url})})
     if settings.api_key is None and not given.get("anonymous"):
-        settings = structs.replace(settings, api_key=_api_key(os.environ.get("WOOTIV_API_KEY")))
-    warn_of_plain_http(settings.base_url)
+        settings = changed_settings(settings, {"api_key": _key_of_environment()})
     return settings
 
 
 def changed_settings(settings: Settings, given: Mapping[str, Any]) -> Settings:
     """The settings with some changed; raises `TypeError` or `ValueError`."""
     try:
-        return structs.replace(settings, **_changes(settings, given))
+        changes = _changes(settings, given)
     except Misfit as error:
-        raise (ValueError if isinstance(error, Unfit) else TypeError)(str(error)) from None
+        raise _plain(error) from None
+    if "base_url" in changes:
+        _warn_of_plain_http(changes["base_url"])
+    return structs.replace(settings, **changes)
+
+
+def _plain(error: Misfit) -> TypeError | ValueError:
+    return (ValueError if isinstance(error, Unfit) else TypeError)(str(error))
 
 
 def _changes(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,10 +184,15 @@ def _merged(settings: Settings, given: Mapping[str, Any], name: str) -> Any:
     return (*(pair for pair in old if (pair[0].lower() if name == "headers" else pair[0]) not in names), *added)
 
 
-def _api_key(given: Any) -> str:
-    if given is None:
+def _key_of_environment() -> str:
+    key = os.environ.get("WOOTIV_API_KEY")
+    if key is None:
         message = "no API key: give api_key=, or set WOOTIV_API_KEY; anonymous=True sends none"
         raise ValueError(message)
+    return key
+
+
+def _api_key(given: Any) -> str:
     if not isinstance(given, str):
         raise Misfit("api_key", "str", f"another {type(given).__name__}")
     if not re.fullmatch(r"[\x21-\x7e\xa1-\xff]+", given):
@@ -207,6 +223,10 @@ def _base_url(given: Any) -> str:
     malformed = split.scheme not in ("http", "https") or not split.hostname or split.query or split.fragment
     if malformed or not port_is_fine or re.search(r"[\s\x00-\x1f]", text):
         raise Unfit("base_url", expected, describe(_without_password(text)))
+    if "@" in split.netloc:
+        raise Unfit(
+            "base_url", "an address with no user in it: the key is all that is sent", describe(_without_password(text))
+        )
     return text.rstrip("/")
 
 
@@ -241,32 +261,39 @@ def check_names(given: Mapping[str, Any], known: type, name: str) -> None:
 
 def network_options(given: Mapping[str, Any]) -> NetworkOptions:
     """What the connections are made of; raises `TypeError` or `ValueError`, and warns of a transport left idle."""
-    options = {name: given[name] for name in NetworkOptions.__struct_fields__ if name in given}
-    if options.get("max_connections") is None:
-        options.pop("max_connections", None)
-    elif read_retries(options["max_connections"], "max_connections") == 0:
-        message = "max_connections must be 1 or more, got 0"
-        raise ValueError(message)
-    transport, proxies = options.get("transport"), options.get("proxies")
-    if transport is not None and not isinstance(transport, Transport):
-        message = f"transport must be an httpx transport, got {describe(transport)}"
-        raise TypeError(message)
-    routes = cast("Mapping[str, object]", proxies if isinstance(proxies, Mapping) else {"all://": proxies})
-    if transport is not None and (routes.get("all://") or (routes.get("http://") and routes.get("https://"))):
-        warnings.warn("transport= is never used: proxies= leaves it no address", stacklevel=4)
-    return NetworkOptions(**options)
+    options = NetworkOptions(
+        **{name: given[name] for name in NetworkOptions.__struct_fields__ if given.get(name) is not None}
+    )
+    try:
+        if read_retries(options.max_connections, "max_connections") == 0:
+            raise Unfit("max_connections", "1 or more", "0")
+    except Misfit as error:
+        raise _plain(error) from None
+    check_network(options.transport, options.proxies, options.verify)
+    served = {address for address, proxy in routes(options.proxies).items() if proxy is not None}
+    if options.transport is not None and ("all://" in served or served >= {"http://", "https://"}):
+        _warn("transport= is never used: proxies= leaves it no address")
+    return options
 
 
 _warned: set[str] = set()
 
 
-def warn_of_plain_http(base_url: str) -> None:
+def _warn_of_plain_http(base_url: str) -> None:
     """Warn, once a host, that a key would cross the public network in the clear."""
     split = urlsplit(base_url)
     host = split.hostname or ""
     if split.scheme == "http" and _is_public(host) and host not in _warned:
         _warned.add(host)
-        warnings.warn(f"{host} is asked over plain http: the API key can be read on the way, use https", stacklevel=5)
+        _warn(f"{host} is asked over plain http: the API key can be read on the way, use https")
+
+
+def _warn(text: str) -> None:
+    """Warn, at the first line that is not of this package: the user's."""
+    depth, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "wootiv":
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(text, stacklevel=depth)
 
 
 def _is_public(host: str) -> bool:

@@ -1,10 +1,7 @@
-"""The seam to httpx: connections that a client and its views share, and one attempt over them."""
+"""The seam to httpx: a few connections, and one request over them."""
 
-import os
 import ssl
-import weakref
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -16,17 +13,16 @@ import anyio.to_thread
 import httpx
 from msgspec import Struct, structs
 
-from wootiv.engine.limits import POOL_SIZE, Slots, pools_for
 from wootiv.engine.upload import FormBody
-from wootiv.errors import APIConnectionError, APIError, APITimeoutError, ClientStateError
-from wootiv.message import Form, Headers, Outgoing, Reply, Timeouts
+from wootiv.errors import APIConnectionError, APIError, APITimeoutError
+from wootiv.message import Form, Headers, Outgoing, Pairs, Reply, Timeouts
 
 Transport: TypeAlias = httpx.AsyncBaseTransport | httpx.BaseTransport
 Proxy: TypeAlias = str | httpx.URL | httpx.Proxy
 Proxies: TypeAlias = Proxy | Mapping[str, Proxy | None]
 Verify: TypeAlias = bool | str | ssl.SSLContext
 
-_CLOSING = 5.0
+CLOSING = 5.0
 """Seconds that closing connections may take."""
 
 
@@ -39,142 +35,51 @@ class NetworkOptions(Struct, frozen=True):
     max_connections: int = 64
 
 
-class Network:
-    """The connections of a client and its views. They are made in the event loop that uses them, at first use."""
-
-    def __init__(self, options: NetworkOptions) -> None:
-        self.options = options
-        self.closed = False
-        self._session: _Session | None = None
-
-    async def attempt(
-        self, outgoing: Outgoing, secret: Mapping[str, str], timeouts: Timeouts, sent: Callable[[], None]
-    ) -> Reply:
-        """Send a request and read its reply whole; `sent` is called once it has a connection to go to.
-
-        Raises `APIConnectionError`, `APITimeoutError`, `ClientStateError`, and what a file or a transport of the
-        caller's own raises.
-        """
-        session = self._here()
-        await session.open()
-        number, pool = await session.slots.take()
-        try:
-            sent()
-            return await _isolated(lambda: _send(pool, outgoing, secret, timeouts))
-        finally:
-            session.slots.give_back(number)
-
-    def _here(self) -> "_Session":
-        """The session of the running event loop."""
-        if self.closed:
-            message = "this client is closed, make a new one"
-            raise ClientStateError(message)
-        native = anyio.lowlevel.current_token().native_token
-        session = self._session
-        if session is None or session.native is not native or session.pid != os.getpid():
-            session = self._session = self._enter(native, session)
-        return session
-
-    def _enter(self, native: object, old: "_Session | None") -> "_Session":
-        if old is not None and old.pid != os.getpid():
-            _inherited.append(old)  # closing it here would cut the parent's connections
-            if old.native is native:
-                message = "a forked child cannot use the event loop of its parent, start a new one"
-                raise ClientStateError(message)
-        elif old is not None and not old.over and _alive(old.native):
-            message = "this client is in use by another event loop that still runs, make one client for each"
-            raise ClientStateError(message)
-        session = _Session(native, self.options)
-        # The loop keeps the session: a client that is dropped inside it is swept later, or closed at the loop's end.
-        weakref.finalize(self, session.abandon).atexit = False
-        return session
-
-    async def aclose(self) -> None:
-        """Close the connections, and a transport that the caller gave."""
-        if self.closed:
-            return
-        self.closed = True
-        session, self._session = self._session, None
-        if session is not None and session.native is anyio.lowlevel.current_token().native_token:
-            await session.aclose()
-        given = self.options.transport
-        with anyio.move_on_after(_CLOSING, shield=True):
-            if isinstance(given, httpx.AsyncBaseTransport):
-                await given.aclose()
-            elif given is not None:
-                await anyio.to_thread.run_sync(given.close)
+def check_network(transport: Any, proxies: Any, verify: Any) -> None:
+    """Raise `TypeError` or `ValueError` for what no connection can be made of."""
+    if not isinstance(transport, Transport | None):
+        raise TypeError(f"transport must be an httpx transport, got {_kind(transport)}")
+    each: Mapping[str, Any] = routes(proxies)
+    for address, proxy in each.items():
+        if not isinstance(proxy, Proxy | None):
+            raise TypeError(f"proxies must be an address, or URL patterns with their addresses, got {_kind(proxy)}")
+        _check_proxy(address, proxy)
+    if not isinstance(verify, bool | str | ssl.SSLContext):
+        raise TypeError(f"verify must be True, False, a path or an ssl.SSLContext, got {_kind(verify)}")
+    if isinstance(verify, str) and not Path(verify).exists():
+        raise ValueError(f"verify: there is no file {verify!r}")
 
 
-_inherited: list["_Session"] = []
-_sessions = anyio.lowlevel.RunVar[list["_Session"]]("wootiv_sessions")
-
-
-def _alive(native: Any) -> bool:
-    if hasattr(native, "is_closed"):
-        return not native.is_closed()
+def _check_proxy(address: str, proxy: Proxy | None) -> None:
     try:
-        native.run_sync_soon(lambda: None)
-    except RuntimeError:
-        return False
-    return True
+        httpx.AsyncClient(mounts={address: None}, verify=_no_context(), trust_env=False)
+        if isinstance(proxy, str | httpx.URL):
+            httpx.Proxy(proxy)
+    except (ValueError, httpx.InvalidURL):
+        # Not the text of httpx: an address may hold a password.
+        message = (
+            f"proxies: {address!r} must be a pattern such as all://, its proxy an address such as http://host:port"
+        )
+        raise ValueError(message) from None
 
 
-class _Session:
-    """The connections of one event loop."""
-
-    def __init__(self, native: object, options: NetworkOptions) -> None:
-        self.native = native
-        self.pid = os.getpid()
-        self.over = False
-        self._abandoned = False
-        count = 1 if options.transport is not None else pools_for(options.max_connections)
-        self._pools = [_Pool(options, min(POOL_SIZE, options.max_connections)) for _ in range(count)]
-        self._life: AsyncGenerator[None, None] | None = None
-        self.slots = Slots(self._pools, options.max_connections)
-
-    async def open(self) -> None:
-        """Bind the connections to the loop's own end, and close those of clients that were dropped in it."""
-        if self._life is not None:
-            return
-        self._life = _until_the_loop_ends(self)
-        await anext(self._life)
-        sessions = _sessions.get([])
-        _sessions.set([*(session for session in sessions if not session.over), self])
-        for session in sessions:
-            if session._abandoned:  # noqa: SLF001 - another of the same class
-                await session.aclose()
-
-    def abandon(self) -> None:
-        """Say that no client uses these connections any more; from any thread."""
-        self._abandoned = True
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        if self._life is not None:
-            await self._life.aclose()
-
-    async def close_pools(self) -> None:
-        """Close the connections, whoever is being cancelled meanwhile."""
-        self.over = True
-        with anyio.move_on_after(_CLOSING, shield=True):
-            for pool in self._pools:
-                await pool.aclose()
+def _kind(value: object) -> str:
+    return f"another {type(value).__name__}"
 
 
-async def _until_the_loop_ends(session: _Session) -> AsyncGenerator[None, None]:  # noqa: ASYNC900
-    # Event loops close async generators when they end: the one public hook for "the last thing in this loop",
-    # on asyncio, uvloop and trio. So a program that never closes its client leaves no socket and no warning.
-    try:
-        yield
-    finally:
-        await session.close_pools()
+def routes(proxies: Proxies | None) -> Mapping[str, Proxy | None]:
+    """Proxies by the pattern of the addresses that they serve."""
+    if isinstance(proxies, Mapping):
+        return proxies
+    return {} if proxies is None else {"all://": proxies}
 
 
-class _Pool:
+class Pool:
     """A few connections; those with TLS are made apart, because a context of certificates costs 15 ms."""
 
     def __init__(self, options: NetworkOptions, size: int) -> None:
         self._options = options
+        # As many are kept as are made: httpx closes live ones where it keeps fewer.
         self._limits = httpx.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=30.0)
         self._doors: dict[bool, httpx.AsyncBaseTransport] = {}
 
@@ -193,8 +98,9 @@ class _Pool:
             return base or httpx.AsyncHTTPTransport(verify=context, limits=self._limits)
         # Which proxy serves which address, the environment's included, is httpx's own rule: ask a client of its.
         context = _context(self._options.verify, secure=True)
-        routes = proxies if isinstance(proxies, Mapping) else {} if proxies is None else {"all://": proxies}
-        mounts = {address: self._through(proxy, context) if proxy else None for address, proxy in routes.items()}
+        mounts = {
+            address: self._through(proxy, context) if proxy else None for address, proxy in routes(proxies).items()
+        }
         return _Routed(
             httpx.AsyncClient(
                 transport=base, mounts=mounts, verify=context, limits=self._limits, trust_env=proxies is None
@@ -204,7 +110,7 @@ class _Pool:
     def _through(self, proxy: Proxy, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(proxy=proxy, verify=context, limits=self._limits)
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> None:  # noqa: ASYNC910 - where nothing was opened there is nothing to close
         """Close the connections."""
         for door in self._doors.values():
             await door.aclose()
@@ -248,6 +154,16 @@ class _Given(httpx.AsyncBaseTransport):
         """Leave it open: the client closes it, the loop's end does not."""
 
 
+async def close_given(transport: Transport | None) -> None:
+    """Close a transport of the caller's own."""
+    with anyio.move_on_after(CLOSING, shield=True):
+        if isinstance(transport, httpx.AsyncBaseTransport):
+            await transport.aclose()
+        elif transport is not None:
+            await anyio.to_thread.run_sync(transport.close)
+        await anyio.lowlevel.checkpoint()
+
+
 def _context(verify: Verify, *, secure: bool) -> ssl.SSLContext:
     if isinstance(verify, ssl.SSLContext):
         return verify
@@ -267,58 +183,67 @@ def _no_context() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody: never asked where there is no TLS
 
 
-async def _isolated(send: Callable[[], Awaitable[Reply]]) -> Reply:
-    """Run an attempt in a child task, where a scope's cancellation is all that it can meet.
+async def exchange(pool: Pool, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts) -> Reply:
+    """Send a request and read its reply whole.
 
-    asyncio's own `task.cancel()` gets past the shields of httpcore, and then connections are lost for good; here it
-    ends the task group, which cancels the child by its scope.
+    Raises `APIConnectionError`, `APITimeoutError`, and what a file or a transport of the caller's own raises.
     """
-    outcome: list[Reply | BaseException] = []
-
-    async def child() -> None:
-        try:
-            outcome.append(await send())
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException as error:  # noqa: BLE001 - handed to the parent as a value, so that no group wraps it
-            outcome.append(error)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(child)
-    match outcome[0]:
-        case Reply() as reply:
-            return reply
-        case error:
-            raise error
+    if isinstance(outgoing.body, Form):
+        async with FormBody(outgoing.body) as form:
+            return await _exchange(pool, _request(outgoing, secret, timeouts, form), timeouts)
+    return await _exchange(pool, _request(outgoing, secret, timeouts, None), timeouts)
 
 
-async def _send(pool: _Pool, outgoing: Outgoing, secret: Mapping[str, str], timeouts: Timeouts) -> Reply:
-    started = anyio.current_time()
-    async with AsyncExitStack() as stack:
-        headers = {**dict(outgoing.headers), **secret}
-        content: bytes | AsyncIterable[bytes] | None
-        if isinstance(outgoing.body, Form):
-            content = body = await stack.enter_async_context(FormBody(outgoing.body))
-            headers["Content-Type"] = body.content_type
-            if body.length is not None:
-                headers["Content-Length"] = str(body.length)
-        else:
-            content = outgoing.body
-        extensions = {"timeout": structs.asdict(timeouts)}
-        request = httpx.Request(outgoing.method, outgoing.url, headers=headers, content=content, extensions=extensions)
-        try:
-            response = await pool.send(request)
-            try:
-                content = await response.aread()
-            finally:
-                with anyio.move_on_after(_CLOSING, shield=True):
-                    await response.aclose()
-        except httpx.TimeoutException as error:
-            raise APITimeoutError(_timed_out(error, timeouts)) from error
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise APIConnectionError(str(error) or type(error).__name__) from error
+async def _exchange(pool: Pool, request: httpx.Request, timeouts: Timeouts) -> Reply:
+    try:
+        response = await pool.send(request)
+        content = await _content(response)
+    except httpx.TimeoutException as error:
+        raise APITimeoutError(_timed_out(error, timeouts)) from error
+    except httpx.RequestError as error:
+        raise APIConnectionError(str(error) or type(error).__name__) from error
     pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
-    return Reply(response.status_code, Headers(pairs), content, anyio.current_time() - started)
+    return Reply(response.status_code, Headers(pairs), content)
+
+
+def _request(outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, form: FormBody | None) -> httpx.Request:
+    """The request, with no header left for httpx to work out: that costs more than all of this."""
+    url = httpx.URL(outgoing.url)
+    body = outgoing.body if isinstance(outgoing.body, bytes) else b""
+    fields = {"host": ("Host", url.netloc.decode("ascii"))}
+    if form is not None:
+        fields["content-type"] = ("Content-Type", form.content_type)
+        size = ("Transfer-Encoding", "chunked") if form.length is None else ("Content-Length", str(form.length))
+        fields["content-length"] = size
+    elif body or outgoing.method not in ("GET", "DELETE"):
+        fields["content-length"] = ("Content-Length", str(len(body)))
+    fields |= {name.lower(): (name, value) for name, value in (*secret, *outgoing.headers)}
+    # As bytes, because of text httpx takes ASCII alone.
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in fields.values()]
+    extensions = {"timeout": structs.asdict(timeouts)}
+    if form is not None:
+        return httpx.Request(outgoing.method, url, headers=headers, content=form, extensions=extensions)
+    stream = httpx.ByteStream(body)
+    request = httpx.Request(outgoing.method, url, headers=headers, stream=stream, extensions=extensions)
+    request.read()  # a transport of the caller's own may look at its `content`
+    return request
+
+
+async def _content(response: httpx.Response) -> bytes:
+    """The body, decompressed."""
+    if response.is_stream_consumed:
+        return await response.aread()
+    try:
+        # Not aread(): it costs three more generators, and leaves them open where a body cannot be decompressed.
+        content = b"".join([piece async for piece in cast("httpx.AsyncByteStream", response.stream)])
+    except BaseException:
+        with anyio.move_on_after(CLOSING, shield=True):
+            await response.aclose()
+        raise
+    await response.aclose()
+    if (encoding := response.headers.get("content-encoding")) is None:
+        return content
+    return httpx.Response(response.status_code, headers={"Content-Encoding": encoding}, content=content).content
 
 
 def _timed_out(error: httpx.TimeoutException, timeouts: Timeouts) -> str:

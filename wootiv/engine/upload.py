@@ -23,7 +23,7 @@ class FormBody:
 
     def __init__(self, form: Form) -> None:
         boundary = secrets.token_hex(16)
-        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self.content_type: str = f"multipart/form-data; boundary={boundary}"
         self._frames = list(frames(form, boundary))
         self._open: dict[int, BinaryIO] = {}
         self._position = 0
@@ -71,7 +71,7 @@ class FormBody:
             content = frame.source if isinstance(frame, Part) else frame
             if isinstance(content, bytes):
                 self._position += 1
-                return content
+                return content  # noqa: ASYNC910 - every piece is sent, which is a checkpoint
             file = self._open[self._position] if isinstance(content, Path) else content
             if chunk := await anyio.to_thread.run_sync(file.read, CHUNK):
                 return chunk

@@ -41,10 +41,10 @@ class Sandbox:
     ) -> None:
         self._latency = latency
         self._key = api_key or _KEY
-        self.tables = _tables(rows, seed)
+        self.tables: dict[str, Table] = _tables(rows, seed)
         """Rows by the path of their list, such as `/contacts`."""
-        self.storage = Storage(_ADDRESS)
-        self.app = App(list(_routes(self.tables, self.storage, seed)), api_key=api_key, errors=errors)
+        self.storage: Storage = Storage(_ADDRESS)
+        self.app: App = App(list(_routes(self.tables, self.storage, seed)), api_key=api_key, errors=errors)
 
     def transport(self) -> SandboxTransport:
         """An httpx transport that leads here, with no socket."""

@@ -33,7 +33,8 @@ class Table:
         default_limit: int | None = None,
         soft_delete: bool = False,
     ) -> None:
-        self.name, self.columns = name, tuple(columns)
+        self.name: str = name
+        self.columns: tuple[str, ...] = tuple(columns)
         self._known = frozenset(columns)
         self._max_limit, self._default_limit = max_limit, default_limit
         self._always_page, self._soft_delete = always_page, soft_delete

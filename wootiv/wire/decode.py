@@ -1,13 +1,15 @@
 """Bytes to typed answers: straight into structs, and where that fails row by row, keeping what fits."""
 
 import logging
+import re
 import types
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -36,20 +38,40 @@ class Decoder(Struct, Generic[R], frozen=True):
         try:
             return _decoder(self.answer).decode(response.content), ()
         except msgspec.ValidationError as error:
-            if self.strict:
-                raise APIResponseValidationError(
-                    f"odd field: {error}", response=response, body=response.json()
-                ) from error
-            return self._keep_what_fits(response)
-        except msgspec.DecodeError as error:
-            raise APIResponseValidationError(_not_json(response), response=response, body=response.text) from error
+            return self._keep_what_fits(response, error)
+        except _UNREADABLE as error:
+            message = _not_json(response, error)
+            raise APIResponseValidationError(message, response=response, body=response.text) from error
 
-    def _keep_what_fits(self, response: APIResponse[R]) -> tuple[R, tuple[str, ...]]:
-        odd: list[str] = []
-        answer = fit(response.json(), self.answer, "$", odd)
-        for path in odd:
-            _tell(f"{response.request.method} {path}: does not fit its declared type, kept as it came")
+    def _keep_what_fits(self, response: APIResponse[R], error: msgspec.ValidationError) -> tuple[R, tuple[str, ...]]:
+        body, odd = response.json(), list[str]()
+        answer, shape = fit(body, self.answer, "$", odd), _name(self.answer)
+        if "$" in odd:  # nothing fits: what was promised is not even the kind of thing that came
+            message = f"expected {shape}, got {_JSON_KINDS[type(body)]} ({_source(response)})"
+            raise APIResponseValidationError(message, response=response, body=body) from error
+        if self.strict:
+            raise APIResponseValidationError(f"odd field: {error}", response=response, body=body) from error
+        for path in dict.fromkeys(_INDEX.sub("[]", path) for path in odd):
+            _tell(f"{shape} {path}: does not fit its declared type, kept as it came")
         return answer, tuple(odd)
+
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_INDEX = re.compile(r"\[\d+\]")
+_JSON_KINDS = {
+    dict: "an object",
+    list: "an array",
+    str: "text",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def _name(hint: Any) -> str:
+    """A type without its modules: `PageData[Contact]`."""
+    return re.sub(r"\w+\.", "", hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint))
 
 
 @cache
@@ -63,10 +85,15 @@ def _tell(text: str) -> None:
         _log.warning(text)
 
 
-def _not_json(response: APIResponse[Any]) -> str:
-    kind = response.headers.get("content-type", "none")
-    what = "an empty body" if not response.content else f"{len(response.content)} bytes that are no JSON"
-    return f"expected JSON, got {what} (content type {kind}, status {response.status_code})"
+def _not_json(response: APIResponse[Any], error: Exception) -> str:
+    size = len(response.content)
+    what = f"{size} bytes that are no JSON: {error}" if size else "an empty body"
+    return f"expected JSON, got {what} ({_source(response)})"
+
+
+def _source(response: APIResponse[Any]) -> str:
+    kind, host = response.headers.get("content-type", "none"), urlsplit(response.request.url).netloc
+    return f"content type {kind}, status {response.status_code}, from {host}"
 
 
 def fit(value: Any, hint: Any, path: str, odd: list[str]) -> Any:
@@ -88,6 +115,9 @@ def fit(value: Any, hint: Any, path: str, odd: list[str]) -> Any:
 
 
 def _fit_struct(value: dict[str, Any], hint: Any, path: str, odd: list[str]) -> Any:
+    if any(field.required and field.encode_name not in value for field in msgspec.structs.fields(hint)):
+        odd.append(path)
+        return value
     kept = {
         field.name: fit(value[field.encode_name], field.type, f"{path}.{field.encode_name}", odd)
         for field in msgspec.structs.fields(hint)
@@ -116,7 +146,7 @@ def plain_body(response: APIResponse[Any]) -> Any:
         return None
     try:
         return response.json()
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return response.text
 
 
@@ -135,12 +165,12 @@ def _message(body: Any, response: APIResponse[Any]) -> str:
     if isinstance(body, dict):
         found = _said(body.get("message")) or _said(body.get("error")) or _said(body.get("code"))
         return found or _phrase(response.status_code)
-    if isinstance(body, str) and "<" in body[:200]:
+    if isinstance(body, str) and body.lstrip().startswith("<"):
         return _Headline.of(body) or _phrase(response.status_code)
     return _said(body) or _phrase(response.status_code)
 
 
-def _said(message: Any) -> str | None:
+def _said(message: Any) -> str | None:  # noqa: PLR0911 - one line for each form
     match message:
         case str():
             return message.strip()[:1000] or None
@@ -149,10 +179,13 @@ def _said(message: Any) -> str | None:
         case {"constraints": {**constraints}}:
             # class-validator's own objects: they echo the value that was sent, which may be a password
             return "; ".join(map(str, constraints.values()))
+        case {"children": [*children]}:  # class-validator's, of a nested object
+            return _said(children)
         case {"message": inner}:
             return _said(inner)
-        case dict() if message:
-            return msgspec.json.encode(message).decode()[:1000]
+        case dict():
+            told = {name: value for name, value in message.items() if name not in ("target", "value")}
+            return msgspec.json.encode(told).decode()[:1000] if told else None
         case _:
             return None
 
@@ -219,8 +252,9 @@ def _http_date(text: str) -> datetime | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        return parsedate_to_datetime(text).astimezone()
-    except ValueError:
+        date = parsedate_to_datetime(text)
+        return date if date.tzinfo else date.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
 
 
@@ -230,7 +264,7 @@ def undeclared(response: APIResponse[Any], answer: Any) -> set[str]:
     if answer is not None:
         try:
             _compare(response.json(), answer, "$", found)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return found
     return found
 

@@ -1,16 +1,14 @@
 """Arguments to what goes on the wire: checked field by field, named as the server names them."""
 
+import math
 import re
-import types
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from difflib import get_close_matches
 from functools import cache
 from os import PathLike
 from typing import (
     Annotated,
     Any,
-    Literal,
     NotRequired,
     Required,
     TypeAlias,
@@ -20,36 +18,39 @@ from typing import (
     get_type_hints,
 )
 from typing import is_typeddict as _is_typeddict
-from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, Struct
 
-from wootiv.message import FileInput
+from wootiv.message import Part
 from wootiv.wire.files import part
 from wootiv.wire.shape import Mark, Shape, Wire
+from wootiv.wire.words import (
+    A_FILE,
+    Misfit,
+    MissingName,
+    Unfit,
+    UnknownName,
+    describe,
+    kind_of,
+    nearest,
+    options_of,
+    spell,
+)
+
+__all__ = [
+    "Misfit",
+    "MissingName",
+    "Unfit",
+    "UnknownName",
+    "camel",
+    "describe",
+    "nearest",
+    "spell",
+]  # of words: asked for here
 
 Encoder: TypeAlias = Callable[[Any, str], Any]
 """(value, its path) -> plain data with the wire's names; raises `Misfit`."""
-
-
-class Misfit(Exception):  # noqa: N818 - never leaves the package: the operation turns it into a TypeError
-    """A value that is not what its place wants."""
-
-    def __init__(self, path: str, expected: str, seen: str) -> None:
-        super().__init__(f"{path} must be {expected}, got {seen}")
-
-
-class Unfit(Misfit):
-    """A value of the right type that its place cannot take."""
-
-
-class UnknownName(Exception):  # noqa: N818 - as above
-    """A name that its place does not have."""
-
-
-class MissingName(Exception):  # noqa: N818 - as above
-    """A name that its place wants."""
 
 
 class Field(Struct, frozen=True):
@@ -118,12 +119,6 @@ def _unknown(shown: str, name: str, known: Mapping[str, Field]) -> str:
     return f"unknown argument '{shown}'{near}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message that names the known name nearest to an unknown one; empty if none is near."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f", did you mean '{near[0]}'?" if near else ""
-
-
 @cache
 def encoder_for(hint: Any) -> Encoder:  # noqa: PLR0911 - one line for each kind of type
     """What turns a value of the hinted type into plain data, or says why not."""
@@ -131,13 +126,16 @@ def encoder_for(hint: Any) -> Encoder:  # noqa: PLR0911 - one line for each kind
         return field_of("value", hint, required=True).encode
     if _is_typeddict(hint):
         return _typed_dict_encoder(hint)
-    options = _options(hint)
+    options = options_of(hint)
     if type(None) in options and len(options) > 1:
         return _nullable(encoder_for(Union[tuple(o for o in options if o is not type(None))]), spell(hint))  # noqa: UP007 - made at run time
     if datetime in options:
         return _encode_datetime
+    if len(options) > 1 and (mapping := next(filter(_is_mapping, options), None)):
+        others: Any = Union[tuple(o for o in options if o is not mapping)]  # noqa: UP007
+        return _either(encoder_for(mapping), encoder_for(others), spell(hint))
     origin = get_origin(hint)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
+    if _is_mapping(hint):
         return _encode_mapping
     if isinstance(origin, type) and issubclass(origin, Iterable) and origin is not tuple:
         return _list_encoder(hint)
@@ -146,20 +144,58 @@ def encoder_for(hint: Any) -> Encoder:  # noqa: PLR0911 - one line for each kind
     return _scalar_encoder(hint)
 
 
-def _options(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+def _is_mapping(hint: Any) -> bool:
+    origin = get_origin(hint)
+    return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
 def _scalar_encoder(hint: Any) -> Encoder:
-    expected = spell(hint)
+    expected, bare = spell(hint), get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
     def encode(value: Any, path: str) -> Any:
         try:
-            return msgspec.convert(value, hint)
+            scalar = msgspec.convert(value, hint)
         except msgspec.ValidationError:
-            raise Misfit(path, expected, describe(value)) from None
+            kind = Unfit if bare is not hint and _fits(value, bare) else Misfit
+            raise kind(path, expected, describe(value)) from None
+        return _holdable(scalar, path)
 
     return encode
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _holdable(plain: Any, path: str) -> Any:
+    """Plain data that JSON can hold: msgspec would write NaN as null, and chokes on half a surrogate pair."""
+    match plain:
+        case float() if not math.isfinite(plain):
+            raise Unfit(path, "a number that JSON can hold", str(plain))
+        case str() if not is_text(plain):
+            raise Unfit(path, "text that UTF-8 can hold", ascii(plain))
+        case dict():
+            for name, item in plain.items():
+                _holdable(item, f"{path}.{_holdable(name, path)}")
+        case list() | tuple():
+            for number, item in enumerate(plain):
+                _holdable(item, f"{path}[{number}]")
+        case _:
+            pass
+    return plain
+
+
+def is_text(value: str) -> bool:
+    """Whether UTF-8 can hold it: Python's text may have halves of surrogate pairs."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _typed_dict_encoder(typed_dict: type) -> Encoder:
@@ -191,15 +227,27 @@ def _nullable(encode: Encoder, expected: str) -> Encoder:
         try:
             return encode(value, path)
         except Misfit as misfit:
-            if str(misfit).startswith(f"{path} must be"):
-                raise Misfit(path, expected, describe(value)) from None
+            if misfit.path == path:
+                raise type(misfit)(path, expected, misfit.seen) from None
             raise
 
     return encode_nullable
 
 
+def _either(encode_mapping: Encoder, encode: Encoder, expected: str) -> Encoder:
+    def encode_either(value: Any, path: str) -> Any:
+        if isinstance(value, Mapping | Struct):
+            return encode_mapping(value, path)
+        try:
+            return encode(value, path)
+        except Misfit as misfit:
+            raise type(misfit)(path, expected, misfit.seen) from None
+
+    return encode_either
+
+
 def _encode_datetime(value: Any, path: str) -> str:
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # a datetime is one too
         return str(msgspec.to_builtins(value))
     if isinstance(value, str):
         try:
@@ -235,25 +283,35 @@ def _encode_mapping(value: Any, path: str) -> dict[str, Any]:
 
 def _encode_plain(value: Any, path: str) -> Any:
     try:
-        return msgspec.to_builtins(value, str_keys=True)
+        plain = msgspec.to_builtins(value, str_keys=True)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Misfit(path, "plain data that JSON can hold", f"{describe(value)}: {error}") from None
+        raise Misfit(path, "plain data that JSON can hold", f"{kind_of(value)}: {error}") from None
+    return _holdable(plain, path)
 
 
 def _file_encoder(wire: str, hint: Any) -> Encoder:
-    several = get_origin(hint) is not None and Mark.FILE in _inner_marks(hint)
+    """One file, or several, as parts of a form."""
 
-    def encode(value: Any, path: str) -> Any:
-        try:
-            if not several:
-                return (part(wire, value),)
-            if isinstance(value, str | bytes | PathLike | tuple) or hasattr(value, "read"):
-                raise Misfit(path, "a list of files", describe(value))
-            return tuple(part(wire, item) for item in value)
-        except TypeError as error:
-            raise Misfit(path, "a file", f"{describe(value)}: {error}") from None
+    def encode_files(value: Any, path: str) -> tuple[Part, ...]:
+        if isinstance(value, str | bytes | PathLike | tuple | Mapping) or not isinstance(value, Iterable):
+            raise Misfit(path, "a list of files", kind_of(value))
+        if hasattr(value, "read"):
+            raise Misfit(path, "a list of files", "one open file")
+        return tuple(encode_file(wire, item, f"{path}[{number}]") for number, item in enumerate(value))
 
-    return encode
+    if get_origin(hint) is not None and Mark.FILE in _inner_marks(hint):
+        return encode_files
+    return lambda value, path: (encode_file(wire, value, path),)
+
+
+def encode_file(wire: str, value: Any, path: str) -> Part:
+    """One file as a part of a form."""
+    try:
+        return part(wire, value)
+    except TypeError as error:
+        raise Misfit(path, A_FILE, str(error)) from None
+    except ValueError as error:
+        raise Unfit(path, A_FILE, str(error)) from None
 
 
 def _inner_marks(hint: Any) -> tuple[Any, ...]:
@@ -265,61 +323,6 @@ def _silent(encode: Encoder, expected: str) -> Encoder:
         try:
             return encode(value, path)
         except Misfit:
-            raise Misfit(path, expected, f"another {type(value).__name__}") from None
+            raise Misfit(path, expected, kind_of(value)) from None
 
     return encode_secret
-
-
-def describe(value: object) -> str:
-    """A value and its type, short enough for a message."""
-    shown = repr(value)
-    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({type(value).__name__})"
-
-
-def spell(hint: Any) -> str:  # noqa: PLR0911 - one line for each kind of type
-    """A type in words: `str`, `a list of str`, `int or None`."""
-    if get_origin(hint) in (Annotated, Required, NotRequired):
-        least = next((m.ge for m in getattr(hint, "__metadata__", ()) if isinstance(m, msgspec.Meta)), None)
-        return spell(get_args(hint)[0]) + (f" of {least} or more" if least is not None else "")
-    if hint is FileInput:
-        return "a file"
-    options = _options(hint)
-    if datetime in options:
-        return "a datetime or ISO 8601 text" + (" or None" if type(None) in options else "")
-    if len(options) > 1:
-        return " or ".join(dict.fromkeys(spell(option) for option in options))
-    origin = get_origin(hint)
-    if origin is Literal:
-        return " or ".join(map(repr, get_args(hint)))
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return "a mapping"
-    if isinstance(origin, type) and issubclass(origin, Iterable):
-        return f"a list of {spell(get_args(hint)[0])}"
-    if _is_typeddict(hint):
-        return f"a mapping such as {hint.__name__}"
-    return "None" if hint is type(None) else getattr(hint, "__name__", str(hint))
-
-
-def encode_path_value(value: Any, path: str) -> str:
-    """A path parameter, percent-encoded whole.
-
-    Empty text, `.` and `..` are refused: on the wire they would name another route.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise Misfit(path, "str", describe(value))
-    if str(value) in ("", ".", ".."):
-        raise Unfit(path, "the id of a record", describe(value))
-    return quote(str(value), safe="")
-
-
-def query_text(value: Any) -> str:
-    """A scalar as query text."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case datetime() | date():
-            return str(msgspec.to_builtins(value))
-        case Mapping() | list() | tuple() | Struct():
-            return msgspec.json.encode(value).decode()
-        case _:
-            return str(value)

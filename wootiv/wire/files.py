@@ -1,7 +1,9 @@
 """Files for a multipart body: what a user gives, and the bytes around each."""
 
 import mimetypes
+import re
 from collections.abc import Iterator, Mapping
+from inspect import iscoroutinefunction
 from io import TextIOBase
 from os import PathLike, fspath
 from pathlib import Path
@@ -9,12 +11,14 @@ from typing import Any, BinaryIO, cast
 
 from wootiv.message import FileInput, Form, Pairs, Part, Source
 
+_LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
+
 
 def part(name: str, given: FileInput) -> Part:
     """One file of a form, under the field's name on the wire.
 
     `given` is bytes, a path, a file opened in binary mode, or `(filename, one of these[, content type[, headers]])`.
-    Raises `TypeError` for anything else.
+    Raises `TypeError` or `ValueError` for anything else, its message is what was seen.
     """
     if not isinstance(given, tuple):
         return _part(name, given, None, None, ())
@@ -26,14 +30,25 @@ def part(name: str, given: FileInput) -> Part:
         case (str() as filename, content, (str() | None) as content_type, Mapping() as headers):
             return _part(name, content, filename, content_type, tuple(headers.items()))
         case _:
-            raise TypeError("expected (filename, content[, content type[, headers]])")
+            raise TypeError(f"a tuple of ({', '.join(type(item).__name__ for item in given)})")
 
 
 def _part(name: str, content: Any, filename: str | None, content_type: str | None, headers: Pairs) -> Part:
     source, own_name, start = _source(content)
     filename = filename if filename is not None else own_name or name
     content_type = content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    # Whoever gets a line break into a head can add parts and fields of his own.
+    if not all(_is_line(key, value) for key, value in (("content-type", content_type), *headers)):
+        raise ValueError("a content type or header that is no line of text")
+    try:
+        filename.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the filename {filename!a}, which UTF-8 cannot hold") from None
     return Part(name, filename, source, content_type, headers, start)
+
+
+def _is_line(name: Any, value: Any) -> bool:
+    return isinstance(name, str) and isinstance(value, str) and _LINE.fullmatch(f"{name}: {value}") is not None
 
 
 def _source(content: Any) -> tuple[Source, str | None, int | None]:
@@ -45,19 +60,23 @@ def _source(content: Any) -> tuple[Source, str | None, int | None]:
         case str() | PathLike():
             path = Path(fspath(content))
             return path, path.name, None
-        case TextIOBase():
-            raise TypeError("the file is open in text mode, open it with 'rb'")
+        case _ if iscoroutinefunction(getattr(content, "read", None)):
+            raise TypeError("an async file, give its `wrapped`")
+        case _ if isinstance(content, TextIOBase) or (hasattr(content, "read") and hasattr(content, "encoding")):
+            raise TypeError("a file in text mode, open it with 'rb'")
         case _ if hasattr(content, "read"):
             file: BinaryIO = content
+            if not getattr(file, "readable", lambda: True)():
+                raise ValueError("a file that is not open for reading")
             own_name = getattr(file, "name", None)
             return file, Path(own_name).name if isinstance(own_name, str) else None, _place(file)
         case _:
-            raise TypeError("expected bytes, a path, or a file opened in binary mode")
+            raise TypeError("None" if content is None else f"a value of type {type(content).__name__}")
 
 
 def _place(file: BinaryIO) -> int | None:
     """Where the file stands, if it can go back there."""
-    return file.tell() if file.seekable() else None
+    return file.tell() if getattr(file, "seekable", lambda: False)() else None
 
 
 def rewindable(form: Form) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import cache
 from typing import Any, Self, get_args
 
 import msgspec
@@ -58,11 +59,9 @@ class Shape(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, ren
     """
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        values = msgspec.structs.asdict(self)
-        defaults = type(self).__struct_defaults__
-        # keyword-only fields with defaults all: names and defaults run side by side.
-        for (name, value), default in zip(values.items(), defaults, strict=True):
-            if value is not default:
+        defaults = _defaults(type(self))
+        for name, value in msgspec.structs.asdict(self).items():
+            if value is not defaults[name]:
                 yield name, value
 
     def to_dict(self, *, wire: bool = False) -> dict[str, Any]:
@@ -81,9 +80,20 @@ class Shape(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, ren
         return msgspec.structs.replace(self, **changes)
 
     def __repr__(self) -> str:
-        secret = secret_fields(type(self))
-        shown = (f"{name}={'***' if name in secret and value else repr(value)}" for name, value in self)
+        shown = (f"{name}={value if value is _HIDDEN else repr(value)}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        secret = secret_fields(type(self))
+        return [(name, _HIDDEN if name in secret and value else value) for name, value in self]
+
+
+_HIDDEN = "***"
+
+
+@cache
+def _defaults(shape: type[Shape]) -> dict[str, Any]:
+    return {field.name: field.default for field in msgspec.structs.fields(shape)}
 
 
 def _plain(value: Any) -> Any:
@@ -98,15 +108,10 @@ def _plain(value: Any) -> Any:
             return value
 
 
-_secrets: dict[type, frozenset[str]] = {}
-
-
+@cache
 def secret_fields(shape: type[Shape]) -> frozenset[str]:
     """Names of the fields that are marked secret."""
-    if shape not in _secrets:
-        hints = msgspec.structs.fields(shape)
-        _secrets[shape] = frozenset(f.name for f in hints if Mark.SECRET in _marks(f.type))
-    return _secrets[shape]
+    return frozenset(field.name for field in msgspec.structs.fields(shape) if Mark.SECRET in _marks(field.type))
 
 
 def _marks(hint: Any) -> tuple[Any, ...]:

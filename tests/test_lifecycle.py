@@ -1,0 +1,370 @@
+"""How clients end: with the process, with their loop, in a forked child; each in a process of its own, on real sockets."""
+
+import queue
+import socketserver
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+BACKENDS = ["asyncio", "trio", "uvloop"]
+
+# What every child begins with. asyncio's debug mode, which -X dev turns on, logs callbacks that take long: on a busy
+# machine that says nothing of us.
+PRELUDE = """
+import atexit, gc, logging, os, signal, sys, threading, time
+import anyio
+from wootiv import AsyncWootiv, ClientStateError, Wootiv
+
+backend, url = sys.argv[1:]
+logging.getLogger("asyncio").setLevel(logging.ERROR)
+if backend == "uvloop":
+    import asyncio, uvloop
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    backend = "asyncio"
+
+def blocking():
+    return Wootiv(api_key="key", base_url=url, backend=backend, max_retries=0)
+
+def waiting():
+    return AsyncWootiv(api_key="key", base_url=url, max_retries=0)
+
+def run(main):
+    return anyio.run(main, backend=backend)
+
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+
+def forked(do):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)
+        try:
+            do()
+        except BaseException as error:
+            say("child:", repr(error))
+            os._exit(1)
+        sys.exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+"""
+
+
+class Wire(socketserver.ThreadingTCPServer):
+    """A server that tells what it sees.
+
+    `/now` is answered at once, `/held` never, `/gate` once `/open` was asked for, `/seen` once somebody waits at
+    `/held` or `/gate`.
+    """
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Connection)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.events = queue.Queue()
+        self.seen = threading.Event()
+        self.gate = threading.Event()
+
+    def told(self, timeout=10):
+        """The next event: a path that was asked for, or `gone` and the last path of a connection that ended."""
+        return self.events.get(timeout=timeout)
+
+    def so_far(self):
+        """All events until now."""
+        events = []
+        while not self.events.empty():
+            events.append(self.events.get())
+        return events
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    def handle(self):
+        path = "nothing"
+        try:
+            while line := self.rfile.readline():
+                path = line.split()[1].decode()
+                while self.rfile.readline().strip():
+                    pass
+                self.server.events.put(path)
+                self._answer(path)
+        except ConnectionError:
+            pass
+        self.server.events.put(f"gone {path}")
+
+    def _answer(self, path):
+        if path in ("/held", "/gate"):
+            self.server.seen.set()
+        if path == "/open":
+            self.server.gate.set()
+        if path == "/gate":
+            self.server.gate.wait(10)
+        if path == "/seen":
+            self.server.seen.wait(10)
+        if path != "/held":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 4\r\n\r\ntrue")
+
+
+@pytest.fixture
+def wire():
+    with Wire() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(params=BACKENDS)
+def child(request, wire):
+    """Runs a program to its end, which has to come by itself and in silence; gives what it said."""
+
+    def run(program, *, code=0):
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", PRELUDE + textwrap.dedent(program), request.param, wire.url],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert (done.stderr, done.returncode) == ("", code)
+        return done.stdout.splitlines()
+
+    return run
+
+
+# The end of a process whose blocking clients nobody closes
+
+
+def test_a_client_at_module_level_ends_with_the_process(child):
+    assert child("client = blocking(); say(client.get('/now'))") == ["True"]
+
+
+def test_a_client_in_a_reference_cycle_ends_with_the_process(child):
+    program = """
+        def use():
+            client = blocking()
+            client.itself = client
+            client.get("/now")
+        use()
+    """
+    assert child(program) == []
+
+
+def test_twenty_clients_end_with_the_process(child):
+    assert child("clients = [blocking() for _ in range(20)]; say(sum(c.get('/now') for c in clients))") == ["20"]
+
+
+def test_a_call_of_a_daemon_thread_is_cut_off_in_silence_at_the_end(child, wire):
+    program = """
+        client = blocking()
+        threading.Thread(target=client.get, args=("/held",), daemon=True).start()
+        client.get("/seen")
+    """
+    assert child(program) == []
+    assert {wire.told() for _ in range(4)} == {"/held", "/seen", "gone /held", "gone /seen"}
+
+
+def test_a_daemon_thread_that_calls_on_and_on_ends_in_silence(child):
+    program = """
+        client, once = blocking(), threading.Event()
+        def call():
+            while True:
+                client.get("/now")
+                once.set()
+        threading.Thread(target=call, daemon=True).start()
+        once.wait()
+    """
+    assert child(program) == []
+
+
+def test_who_waits_at_exit_for_a_daemon_thread_in_a_call_waits_in_vain_no_longer(child):
+    program = """
+        client = blocking()
+        worker = threading.Thread(target=client.get, args=("/held",), daemon=True)
+        atexit.unregister(end := sys.modules["wootiv.engine.loop"]._end_all_loops)
+        atexit.register(lambda: (worker.join(), say("joined")))
+        atexit.register(end)  # as if the user's callback had been there before the package was imported
+        worker.start()
+        client.get("/seen")
+    """
+    assert child(program) == ["joined"]
+
+
+def test_a_thread_that_outlives_the_main_thread_can_still_call(child):
+    program = """
+        client = blocking()
+        client.get("/now")
+        def call():
+            threading.main_thread().join()
+            say(client.get("/now"), client.get("/now"))
+        threading.Thread(target=call).start()
+    """
+    assert child(program) == ["True True"]
+
+
+def test_a_callback_at_exit_can_still_call(child):
+    program = """
+        client = blocking()
+        client.get("/now")
+        atexit.register(lambda: say(client.get("/now")))
+    """
+    assert child(program) == ["True"]
+
+
+def test_a_callback_that_comes_after_the_end_is_told_so(child):
+    program = """
+        client = blocking()
+        unused = blocking()
+        def late():
+            for each in client, unused:
+                try:
+                    each.get("/now")
+                except ClientStateError as error:
+                    say(error)
+            client.close()
+        atexit.unregister(end := sys.modules["wootiv.engine.loop"]._end_all_loops)
+        atexit.register(late)
+        atexit.register(end)
+        client.get("/now")
+    """
+    assert child(program) == ["the process is ending, no call can be made any more"] * 2
+
+
+def test_a_finaliser_at_the_very_end_meets_an_error_and_no_hang(child):
+    program = """
+        class Late:
+            def __init__(self, call, error):
+                self.call, self.error = call, error
+            def __del__(self, write=os.write):
+                try:
+                    self.call("/now")
+                except self.error as error:
+                    write(1, str(error).encode() + b"\\n")
+        client = blocking()
+        client.get("/now")
+        late = Late(client.get, ClientStateError), Late(blocking().get, ClientStateError)
+    """
+    assert child(program) == ["the process is ending, no call can be made any more"] * 2
+
+
+def test_an_error_of_the_program_is_all_that_is_told(wire):
+    program = PRELUDE + "client = blocking(); client.get('/now'); raise SystemExit('an error of its own')"
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program, "asyncio", wire.url],
+        capture_output=True, text=True, timeout=20, check=False,
+    )
+    assert (done.stderr, done.returncode) == ("an error of its own\n", 1)
+
+
+def test_a_client_that_is_dropped_ends_its_thread_and_its_connections(child, wire):
+    program = """
+        clients = [blocking() for _ in range(5)]
+        for client in clients:
+            client.get("/now")
+        threads = [thread for thread in threading.enumerate() if thread.name == "wootiv"]
+        del client, clients
+        gc.collect()
+        for thread in threads:
+            thread.join(5)
+        say(len(threads), threading.active_count())
+    """
+    assert child(program) == ["5 1"]
+    assert sorted(wire.told() for _ in range(10)) == ["/now"] * 5 + ["gone /now"] * 5
+
+
+# Ctrl-C
+
+
+def test_ctrl_c_cancels_the_call_sends_nothing_more_and_is_raised_at_once(child, wire):
+    program = """
+        client = Wootiv(api_key="key", base_url=url, backend=backend, max_retries=5)
+        client.get("/now")
+        other = blocking()
+        def interrupt():
+            other.get("/seen")
+            sent.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+        sent = []
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        try:
+            client.get("/held")
+        except KeyboardInterrupt:
+            say(time.monotonic() - sent[0] < 0.5)  # 50 ms, and as much again as a busy machine takes
+        thread.join()
+        say(client.get("/now"))
+        other.close()
+        client.close()
+    """
+    assert child(program) == ["True", "True"]
+    events = wire.so_far()
+    assert events.count("/held") == 1
+    assert events.index("gone /held") < len(events)
+    assert events.count("gone /held") == 1
+
+
+def test_ctrl_c_waits_no_longer_than_it_should_for_a_call_that_does_not_end(child):
+    program = """
+        import httpx
+        entered, leave = threading.Event(), threading.Event()
+        async def stubborn(request):
+            entered.set()
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(leave.wait)
+            return httpx.Response(200, json=True)
+        client = Wootiv(api_key="key", base_url=url, backend=backend, transport=httpx.MockTransport(stubborn))
+        def interrupt():
+            entered.wait()
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=interrupt).start()
+        try:
+            client.get("/")
+        except KeyboardInterrupt:
+            say("interrupted, and", "not left" if not leave.is_set() else "left")
+        leave.set()
+    """
+    assert child(program) == ["interrupted, and not left"]
+
+
+def test_ctrl_c_at_any_instant_leaves_nothing_stuck_and_nothing_under_way(child, wire):
+    program = """
+        import random
+        instants = random.Random(7)
+        client = blocking()
+        client.get("/now")
+        armed = False
+        def interrupt(*_):
+            if armed:
+                raise KeyboardInterrupt
+        signal.signal(signal.SIGALRM, interrupt)
+        count = done = 0
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            try:
+                armed = True
+                signal.setitimer(signal.ITIMER_REAL, instants.uniform(0.00002, 0.003))
+                client.get(instants.choice(["/now", "/held"]))
+                armed = False
+                done += 1
+            except KeyboardInterrupt:
+                armed = False
+                count += 1
+            finally:
+                armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        began = time.monotonic()
+        say(client.get("/now"), time.monotonic() - began < 2, count > 50, done > 0, threading.active_count())
+        client.close()
+    """
+    assert child(program) == ["True True True True 2"]
+    events = wire.so_far()
+    while (began := sum(not event.startswith("gone") for event in events)) and "gone /now" != events[-1]:
+        events.append(wire.told())
+    assert events.count("/held") == events.count("gone /held")
+    assert began

@@ -1,0 +1,150 @@
+"""Where a list stands: what a page holds, and how the next one is asked for. Pure."""
+
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from msgspec import Struct, structs
+
+from wootiv.message import Pairs
+from wootiv.query import MAX_LIST, after, override, values, without
+
+T = TypeVar("T")
+
+Kind: TypeAlias = Literal["crud", "offset", "whole", "members"]
+
+LIMIT = 100
+"""Rows to a page, unless the caller says otherwise."""
+
+
+class PageData(Struct, Generic[T], frozen=True, rename="camel"):
+    """One page as the server sent it, bound to no client."""
+
+    data: list[T]
+    total: int | None = None
+    """Rows that match in all; `None` if the server sent a bare list."""
+    page: int | None = None
+    """From 1."""
+    page_count: int | None = None
+    """At least 1."""
+
+
+class PageInfo(Struct, frozen=True):
+    """What the request for the next page would ask for otherwise than this one."""
+
+    params: dict[str, Any]
+    """By name on the wire; `None` for what would no longer be asked for."""
+
+
+class Cursor(Struct, frozen=True):
+    """Where a list stands: the query of the page at hand, and what is needed to ask for the next.
+
+    A caller who gives no sort, page or offset is led by key: in order of id, each page asking for ids above the
+    last one seen. Whatever others delete or insert meanwhile, no row that stays is missed or doubled.
+    Paging by number, over 2,000 rows of which others delete three of each hundred, misses 57.
+    """
+
+    kind: Kind
+    given: Pairs
+    query: Pairs
+    by_key: bool = False
+    number: int = 1
+    """Of this page, from where the list began."""
+    total: int | None = None
+    """What the first page told of the whole list; by key, later ones tell only of the rest."""
+    page_count: int | None = None
+
+    def within(self, defaults: Pairs) -> "Cursor":
+        """The same list of a client that sends a query of its own with every request, where the call's does not."""
+        return begin(self.kind, override(defaults, self.given)) if defaults else self
+
+
+def begin(kind: Kind, given: Pairs) -> Cursor:
+    """Where a list starts; what is added to the caller's query follows the kind of list."""
+    if kind != "crud":
+        return Cursor(kind, given, given)
+    # The server answers with a bare array, which says nothing of the rest, unless it is asked for a page and a limit.
+    names = {name for name, _ in given}
+    query = given if "limit" in names else (*given, ("limit", str(LIMIT)))
+    if not names & {"page", "offset"}:
+        query = (*query, ("page", "1"))
+    by_key = not names & {"sort", "page", "offset"}
+    sorts = values(given, "sort")
+    if by_key or (0 < len(sorts) < MAX_LIST and not any(value.split(",")[0] == "id" for value in sorts)):
+        query = (*query, ("sort", "id,ASC"))  # without a total order, rows move between pages
+    return Cursor(kind, given, query, by_key)
+
+
+def following(cursor: Cursor, page: PageData[Any]) -> Cursor | None:
+    """Where the next page starts, or `None` if this one is the last."""
+    if not page.data or cursor.kind == "whole" or (cursor.kind == "members" and page.total is None):
+        return None
+    step = structs.replace(cursor, number=cursor.number + 1)
+    if cursor.number == 1:
+        step = structs.replace(step, total=page.total, page_count=page.page_count)
+    if cursor.kind == "offset" or _counts_rows(cursor.given):
+        return _by_offset(step, page)
+    if cursor.by_key and (by_key := _by_key(step, page)):
+        return None if by_key is step else by_key
+    return _by_number(step, page)
+
+
+def _counts_rows(given: Pairs) -> bool:
+    return bool(values(given, "offset")) and not values(given, "page")
+
+
+def _by_key(step: Cursor, page: PageData[Any]) -> Cursor | None:
+    """The step itself says that this was the last page; `None`, that there is no key to go on from."""
+    asked = _number(step.query, "limit")
+    # By key the total is of the rest; a bare array tells only whether it is full.
+    if (asked == 0 or len(page.data) < asked) if page.total is None else page.total <= len(page.data):
+        return step
+    row = page.data[-1]
+    key = row.get("id") if isinstance(row, dict) else getattr(row, "id", None)
+    query = after(step.given, key) if isinstance(key, str | int) else None
+    if query is None:
+        return None
+    added = tuple(pair for pair in step.query if pair not in step.given and pair[0] in ("limit", "page", "sort"))
+    # A server that passes over the condition gives the same rows for ever: then go on by number.
+    return None if (query := (*query, *added)) == step.query else structs.replace(step, query=query)
+
+
+def _number(query: Pairs, name: str) -> int:
+    """What a key of numbers holds, 0 if that is nothing, or nothing that counts."""
+    text = next(iter(values(query, name)), "")
+    return int(text) if text.isdecimal() else 0
+
+
+def _by_offset(step: Cursor, page: PageData[Any]) -> Cursor | None:
+    # By the rows received, not the limit sent: the server may cap the limit.
+    offset = _number(step.query, "offset") + len(page.data)
+    limit = _number(step.query, "limit")
+    done = offset >= page.total if page.total is not None else limit == 0 or len(page.data) < limit
+    return None if done else _moved(step, "offset", offset)
+
+
+def _by_number(step: Cursor, page: PageData[Any]) -> Cursor | None:
+    if page.page is None or page.page_count is None or page.page >= page.page_count:
+        return None
+    # Above what was asked for, too: a server that gives its first page again and again is asked for the last but once.
+    number = max(page.page, _number(step.query, "page")) + 1
+    return None if number > page.page_count else _moved(structs.replace(step, by_key=False), "page", number)
+
+
+def _moved(step: Cursor, name: str, to: int) -> Cursor:
+    return structs.replace(step, query=(*without(step.query, name), (name, str(to))))
+
+
+def changes(now: Cursor, then: Cursor | None) -> PageInfo | None:
+    """What the request of one page asks for otherwise than that of another."""
+    if then is None:
+        return None
+    changed = [pair for pair in (*then.query, *now.query) if (pair in then.query) != (pair in now.query)]
+    params: dict[str, Any] = {}
+    for name in dict.fromkeys(name for name, _ in changed):
+        match values(then.query, name):
+            case []:
+                params[name] = None
+            case [text]:
+                params[name] = int(text) if name in ("page", "offset") else text
+            case several:
+                params[name] = several
+    return PageInfo(params)

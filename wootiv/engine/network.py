@@ -1,0 +1,177 @@
+"""Connections that a client and its views share: whose event loop they belong to, and when they end."""
+
+import os
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from wootiv.engine.limits import POOL_SIZE, Slots, pools_for
+from wootiv.engine.transport import CLOSING, NetworkOptions, Pool, close_given, exchange
+from wootiv.errors import ClientStateError
+from wootiv.message import Outgoing, Pairs, Reply, Timeouts
+
+
+class Network:
+    """The connections of a client and its views. They are made in the event loop that uses them, at first use."""
+
+    def __init__(self, options: NetworkOptions) -> None:
+        self.options = options
+        self.closed: bool = False
+        self._session: _Session | None = None
+
+    async def attempt(
+        self, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, goes_out: Callable[[], None]
+    ) -> Reply:
+        """Send a request and read its reply whole; `goes_out` is called once it has a connection to go to.
+
+        Raises `APIConnectionError`, `APITimeoutError`, `ClientStateError`, and what a file or a transport of the
+        caller's own raises.
+        """
+        session = self._here()
+        if not session.is_open:
+            await session.open()
+        number, pool = await session.slots.take(timeouts.pool)
+        try:
+            goes_out()
+            return await _isolated(lambda: exchange(pool, outgoing, secret, timeouts))
+        finally:
+            session.slots.give_back(number)
+
+    def _here(self) -> "_Session":
+        """The session of the running event loop."""
+        if self.closed:
+            message = "this client is closed, make a new one"
+            raise ClientStateError(message)
+        native = anyio.lowlevel.current_token().native_token
+        session = self._session
+        if session is None or session.native is not native or session.pid != os.getpid():
+            session = self._session = self._enter(native, session)
+        return session
+
+    def _enter(self, native: object, old: "_Session | None") -> "_Session":
+        if old is not None and old.pid != os.getpid():
+            _inherited.append(old)  # closing it here would cut the parent's connections
+            if old.native is native:
+                message = "a forked child cannot use the event loop of its parent, start a new one"
+                raise ClientStateError(message)
+        elif old is not None and not old.over and _alive(old.native):
+            message = "this client is in use by another event loop that still runs, make one client for each"
+            raise ClientStateError(message)
+        session = _Session(native, self.options)
+        # The loop keeps the session: a client that is dropped inside it is swept later, or closed at the loop's end.
+        weakref.finalize(self, session.abandon).atexit = False
+        return session
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to close: never used, or inherited from a parent process, which goes on with it."""
+        if self._session is None:
+            return self.options.transport is None
+        return self._session.pid != os.getpid()
+
+    async def aclose(self) -> None:
+        """Close the connections, and a transport that the caller gave."""
+        idle = self.idle or self.closed
+        self.closed = True
+        if not idle:
+            session, self._session = self._session, None
+            if session is not None and session.native is anyio.lowlevel.current_token().native_token:
+                await session.aclose()
+            await close_given(self.options.transport)
+        await anyio.lowlevel.checkpoint()  # last: who is being cancelled has closed first
+
+
+_inherited: list["_Session"] = []
+_sessions = anyio.lowlevel.RunVar[list["_Session"]]("wootiv_sessions")
+
+
+def _alive(native: Any) -> bool:
+    if hasattr(native, "is_closed"):
+        return not native.is_closed()
+    try:
+        native.run_sync_soon(lambda: None)
+    except RuntimeError:
+        return False
+    return True
+
+
+class _Session:
+    """The connections of one event loop."""
+
+    def __init__(self, native: object, options: NetworkOptions) -> None:
+        self.native = native
+        self.pid = os.getpid()
+        self.over = False
+        self.abandoned = False
+        count = 1 if options.transport is not None else pools_for(options.max_connections)
+        self._pools = [Pool(options, min(POOL_SIZE, options.max_connections)) for _ in range(count)]
+        self._life: AsyncGenerator[None, None] | None = None
+        self.slots = Slots(self._pools, options.max_connections)
+
+    @property
+    def is_open(self) -> bool:
+        return self._life is not None
+
+    async def open(self) -> None:
+        """Bind the connections to the loop's own end, and close those of clients that were dropped in it."""
+        self._life = _until_the_loop_ends(self)
+        await anext(self._life)
+        sessions = _sessions.get([])
+        _sessions.set([*(session for session in sessions if not session.over), self])
+        for session in sessions:
+            if session.abandoned and not session.over:  # another task may be closing it just now
+                await session.aclose()
+
+    def abandon(self) -> None:
+        """Say that no client uses these connections any more; from any thread."""
+        self.abandoned = True
+
+    async def aclose(self) -> None:  # noqa: ASYNC910 - what was never opened has nothing to close
+        """Close the connections."""
+        if self._life is not None:
+            await self._life.aclose()
+
+    async def close_pools(self) -> None:
+        """Close the connections, whoever is being cancelled meanwhile."""
+        self.over = True
+        with anyio.move_on_after(CLOSING, shield=True):
+            for pool in self._pools:
+                await pool.aclose()
+            await anyio.lowlevel.checkpoint()
+
+
+async def _until_the_loop_ends(session: _Session) -> AsyncGenerator[None, None]:  # noqa: ASYNC900 - see below
+    # Event loops close async generators when they end: the one public hook for "the last thing in this loop",
+    # on asyncio, uvloop and trio. So a program that never closes its client leaves no socket and no warning.
+    try:
+        yield  # noqa: ASYNC911 - nothing has happened yet that a cancellation could undo
+    finally:
+        await session.close_pools()  # noqa: ASYNC102 - shielded and bounded inside
+
+
+async def _isolated(send: Callable[[], Awaitable[Reply]]) -> Reply:
+    """Run an attempt in a child task, where a scope's cancellation is all that it can meet.
+
+    asyncio's own `task.cancel()` gets past the shields of httpcore, and then connections are lost for good; here it
+    ends the task group, which cancels the child by its scope.
+    """
+    outcome: list[Reply | BaseException] = []
+
+    async def child() -> None:  # noqa: ASYNC910 - the attempt is one
+        try:
+            outcome.append(await send())
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to the parent as a value, so that no group wraps it
+            outcome.append(error)
+
+    async with anyio.create_task_group() as tasks:  # noqa: ASYNC112 - a task of its own is the point
+        tasks.start_soon(child)
+    match outcome[0]:
+        case Reply() as reply:
+            return reply
+        case error:
+            raise error
