@@ -68,7 +68,11 @@ def main() -> None:
     with sandbox(ROWS) as url:
         print(f"{ROWS:,} contacts at {url}\n")
         print(f"{'client':<24}{'contacts':>9}{'pages':>7}{'seconds':>9}{'contacts/s':>12}")
-        for name, backend in (("AsyncWootiv, trio", "trio"), ("AsyncWootiv, asyncio", "asyncio"), ("Wootiv, blocking", "")):
+        for name, backend in (
+            ("AsyncWootiv, trio", "trio"),
+            ("AsyncWootiv, asyncio", "asyncio"),
+            ("Wootiv, blocking", ""),
+        ):
             target = folder / f"{name.split()[-1]}.jsonl"
             with target.open("wb") as file:
                 done = anyio.run(export_async, url, file, backend=backend) if backend else export(url, file)

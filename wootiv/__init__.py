@@ -5,7 +5,8 @@ What stands below is loaded at first use, so that `import wootiv` costs next to 
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # checkers know it by its name; importing it from typing would cost most of the start-up
 
 if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the same, late
     __version__: str
@@ -91,7 +92,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 if not TYPE_CHECKING:  # checkers would take it for a promise that every name is there, misspelt ones too
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         if name == "types":
             return import_module("wootiv.types")
         if name == "__version__":

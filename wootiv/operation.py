@@ -169,7 +169,8 @@ class Operation(Generic[P, R]):
                 parameter(one, kinds.get(one.name, inspect.Parameter.KEYWORD_ONLY))
                 for one in declaration.fields.values()
             ],
-            return_annotation=_given_by(run, declaration.answer),
+            # As an `async def` shows it: the answer, awaited.
+            return_annotation=_given_by(run, declaration.answer) if self.kind else declaration.answer,
         )
 
 
@@ -179,14 +180,10 @@ def parameter(field: Field, kind: Any = inspect.Parameter.KEYWORD_ONLY) -> inspe
     return inspect.Parameter(field.name, kind, default=default, annotation=field.hint)
 
 
-def _given_by(run: Callable[..., Any], answer: Any) -> Any:
-    """What a runner makes of an answer, from its own annotations: `Coroutine[Any, Any, Contact]`, `Page[Contact]`."""
+def _given_by(run: Callable[..., Any], item: Any) -> Any:
+    """What a runner makes of a list, from its own annotations: `AsyncPaginator[Contact]`, `Page[Contact]`."""
     hint = get_type_hints(run)["return"]
-    if isinstance(hint, TypeVar):
-        return answer
-    if getattr(hint, "__parameters__", ()):
-        return hint[PageData[answer] if run.__name__ == "run_list" else answer]
-    return get_origin(hint)[answer] if get_origin(hint) else answer
+    return hint[PageData[item]] if getattr(hint, "__parameters__", ()) else (get_origin(hint) or PageData)[item]
 
 
 class Pages(Operation[P, T]):

@@ -61,7 +61,7 @@ def made_with_options() -> None:
     AsyncWootiv(transport=httpx.MockTransport(lambda request: httpx.Response(200)))
     AsyncWootiv(transport=httpx.ASGITransport(app=None), timeout=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
-    Wootiv("key")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Wootiv(object())  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
     Wootiv(timout=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Wootiv(timeout="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Wootiv(backend="curio")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -57,11 +57,11 @@ async def arguments_awaited(client: AsyncWootiv) -> None:
     await client.aws.buckets.upload(file=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await client.get("/x", cast_to="Contact")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     await client.get("/x", timout=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    # wrong positional arguments
+    # wrong positional arguments; object() fits no keyword, and mypy holds it against one of them, in no fixed order
     await client.contacts.retrieve()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await client.contacts.retrieve(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await client.contacts.delete("1", "2")  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
-    await client.contact_group.create({})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await client.contacts.delete("1", object())  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
+    await client.contact_group.create(object())  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
     await client.send("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -79,8 +79,8 @@ def arguments_blocking(client: Wootiv) -> None:
     client.get("/x", timout=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     client.contacts.retrieve()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.contacts.retrieve(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    client.contacts.delete("1", "2")  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
-    client.contact_group.create({})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.contacts.delete("1", object())  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
+    client.contact_group.create(object())  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
 
 
 def arguments_unsent() -> None:
@@ -92,4 +92,4 @@ def arguments_unsent() -> None:
     calls.get("/x", cast_to="Contact")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     calls.contacts.retrieve()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     calls.contacts.retrieve(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    calls.contacts.delete("1", "2")  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
+    calls.contacts.delete("1", object())  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]

@@ -13,7 +13,6 @@ Rules that it keeps, each found by breaking it:
 import atexit
 import contextvars
 import os
-import sys
 import threading
 import time
 from collections import deque
@@ -113,7 +112,8 @@ class LoopThread:
             _loops.discard(self)
             self.stop()  # a Ctrl-C may come when the thread runs already
             if isinstance(error, RuntimeError):  # no memory, or too late: the interpreter is shutting down
-                raise ClientStateError(f"no thread can be started for the client's event loop: {error}") from error
+                message = f"no thread can be started for the client's event loop: {error}"
+                raise ClientStateError(message) from error  # noqa: ASYNC104 - no coroutine, so no cancellation
             raise
 
     def post(self, work: "Crossing | Callable[[], None]") -> None:
@@ -189,17 +189,14 @@ class LoopThread:
             call.finish(error)
 
 
-if sys.platform == "win32" and sys.version_info < (3, 14):
+def wait(lock: threading.Lock) -> None:
+    """Wait for a lock, so that Ctrl-C ends the wait.
 
-    def wait(lock: threading.Lock) -> None:
-        """Wait for a lock, so that Ctrl-C ends the wait."""
-        while not lock.acquire(timeout=0.2):
-            pass  # Lock.acquire() is deaf to Ctrl-C there: python/cpython#125541
-else:
-
-    def wait(lock: threading.Lock) -> None:
-        """Wait for a lock, so that Ctrl-C ends the wait."""
-        lock.acquire()
+    In short waits, because a signal that comes just before one is seen only after it; and on Windows each of them
+    is deaf to Ctrl-C before Python 3.14 (python/cpython#125541).
+    """
+    while not lock.acquire(timeout=0.2):
+        pass
 
 
 _loops: set[LoopThread] = set()

@@ -14,6 +14,9 @@ from wootiv.errors import ClientStateError
 from wootiv.message import Outgoing, Pairs, Reply, Timeouts
 
 
+_INHERITED = "a forked child cannot use the event loop of its parent, start a new one"
+
+
 class Network:
     """The connections of a client and its views. They are made in the event loop that uses them, at first use."""
 
@@ -40,6 +43,14 @@ class Network:
         finally:
             session.slots.give_back(number)
 
+    def check_process(self) -> None:
+        """Raise `ClientStateError` in a forked child that still runs its parent's event loop."""
+        if self._session is not None and self._session.pid != os.getpid():
+            try:
+                anyio.lowlevel.current_token()
+            except RuntimeError:  # asyncio itself no longer knows that loop
+                raise ClientStateError(_INHERITED) from None
+
     def _here(self) -> "_Session":
         """The session of the running event loop."""
         if self.closed:
@@ -55,8 +66,7 @@ class Network:
         if old is not None and old.pid != os.getpid():
             _inherited.append(old)  # closing it here would cut the parent's connections
             if old.native is native:
-                message = "a forked child cannot use the event loop of its parent, start a new one"
-                raise ClientStateError(message)
+                raise ClientStateError(_INHERITED)
         elif old is not None and not old.over and _alive(old.native):
             message = "this client is in use by another event loop that still runs, make one client for each"
             raise ClientStateError(message)

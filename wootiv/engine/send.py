@@ -37,6 +37,7 @@ class Engine:
 
     async def send(self, call: Call[R]) -> APIResponse[R]:
         """Send a call and give its raw answer; raises `APIError`."""
+        self.network.check_process()
         limit = call.options.total_timeout
         limit = self.settings.total_timeout if limit is UNSET else limit
         life: _Life[R] = _Life(self, call, limit)

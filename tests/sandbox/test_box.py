@@ -1,0 +1,147 @@
+"""The sandbox as its users meet it: doors, errors, crud, uploads."""
+
+import httpx
+import pytest
+
+from wootiv import AuthenticationError, BadRequestError, InternalServerError, NotFoundError, Sandbox, calls
+from wootiv.api.tree import Api
+from wootiv.operation import operations_of
+from wootiv.sandbox.app import Request
+
+KEY = {"Authorization": "Bearer any-key"}
+
+
+@pytest.fixture
+def http(sandbox):
+    with httpx.Client(transport=sandbox.transport(), base_url="http://sandbox.test", headers=KEY) as client:
+        yield client
+
+
+def test_the_same_seed_gives_the_same_rows_and_another_seed_others():
+    first, again, other = (Sandbox(rows=20, seed=seed).client().contacts.list(limit=0).data for seed in (1, 1, 2))
+    assert first == again
+    assert {one.id for one in first}.isdisjoint(one.id for one in other)
+
+
+def test_every_row_decodes_with_no_oddity(face):
+    sandbox = Sandbox(rows=2_000)
+    for call in (calls.contacts.list(limit=0), calls.contact_group.list(limit=0)):
+        response = face.with_sandbox(lambda client, call=call: client.send(call), sandbox)
+        assert response.oddities == ()
+        assert response.parse().data
+
+
+def test_every_operation_has_an_answer_that_decodes_with_no_oddity(sandbox):
+    group, contact = (next(iter(sandbox.tables[path]))["id"] for path in ("/contact_group", "/contacts"))
+    path_values = {"id": None, "filename": "a.txt", "pathname": "p"}
+    for name, operation in operations_of(Api):
+        owner = calls
+        for step in name.split("."):
+            owner = getattr(owner, step)
+        declaration = operation.declaration
+        given = {key: path_values[key] for key in declaration.path}
+        if "id" in given:
+            given["id"] = group if name.startswith("contact_group") else contact
+        given |= {key: b"x" for key in declaration.files if key == "file"}
+        given |= {key: [b"x"] for key in declaration.files if key == "bulk"}
+        given |= {key: {} if key == "metadata" else "text" for key in declaration.body}
+        response = sandbox.client().send(owner(**given))
+        assert (name, response.status_code) == (name, 201 if operation.method == "POST" else 200)
+        assert response.oddities == (), name
+
+
+def test_a_post_answers_201_and_a_delete_200_with_no_body(http):
+    made = http.post("/contact_group", json={"groupName": "a", "workspaceId": "w", "unknown": 1})
+    assert (made.status_code, sorted(made.json())) == (201, ["audit", "groupName", "id", "workspaceId"])
+    gone = http.delete(f"/contact_group/{made.json()['id']}")
+    assert (gone.status_code, gone.content, gone.headers.get("content-type")) == (200, b"", None)
+    assert http.delete(f"/contact_group/{made.json()['id']}").status_code == 404
+
+
+def test_an_empty_change_does_not_bump_the_version(http, sandbox):
+    row = next(iter(sandbox.tables["/contacts"]))
+    same = http.patch(f"/contacts/{row['id']}", json={}).json()
+    changed = http.patch(f"/contacts/{row['id']}", json={"firstName": "Zoe", "id": "other"}).json()
+    assert same["audit"]["version"] == row["audit"]["version"]
+    assert (changed["id"], changed["audit"]["version"]) == (row["id"], row["audit"]["version"] + 1)
+
+
+@pytest.mark.parametrize(
+    ("errors", "keys"),
+    [("nest", ["error", "message", "statusCode"]), ("rockets", ["errorCode", "message", "statusCode", "timestamp"])],
+)
+def test_errors_have_either_form_of_the_services(face, errors, keys):
+    with pytest.raises(NotFoundError, match="Contact not found") as caught:
+        face.with_sandbox(lambda client: client.contacts.retrieve("nobody"), Sandbox(rows=1, errors=errors))
+    assert sorted(caught.value.body) == keys
+
+
+def test_a_missing_or_wrong_key_is_401_with_no_message(face):
+    sandbox = Sandbox(rows=1, api_key="the-one")
+    with pytest.raises(AuthenticationError) as caught:
+        face.with_sandbox(lambda client: client.contacts.list(), sandbox, api_key="another")
+    assert caught.value.body == {"statusCode": 401}
+    assert httpx.Client(transport=sandbox.transport()).get("http://sandbox.test/contacts").status_code == 401
+    assert face.with_sandbox(lambda client: client.contacts.list(), sandbox, api_key="the-one")
+
+
+def test_a_malformed_condition_is_400_and_an_unknown_column_500(face, sandbox):
+    with pytest.raises(BadRequestError, match="Invalid filter value"):
+        face.with_sandbox(lambda client: client.contacts.list(filter="email"), sandbox)
+    with pytest.raises(InternalServerError, match="Internal server error"):
+        face.with_sandbox(lambda client: client.contacts.list(filter="nope||$eq||1", max_retries=0), sandbox)
+
+
+def test_a_body_that_does_not_fit_names_each_field(http):
+    answer = http.post("/contacts", json={"email": 3})
+    assert answer.status_code == 400
+    assert "email must be a string" in answer.json()["message"]
+    assert "metadata must be an object" in answer.json()["message"]
+    assert http.post("/contacts", content=b"{", headers={"content-type": "application/json"}).status_code == 400
+
+
+def test_an_unknown_route_is_told_and_a_slash_stays_in_its_segment(http):
+    assert http.get("/nope").json()["message"] == "Cannot GET /nope"
+    assert http.get("/contacts/a%2Fb").json()["message"] == "Contact not found"
+
+
+def test_bad_percent_text_in_a_path_is_400(sandbox):
+    request = Request("GET", "/contacts/%zz", "", {"authorization": "Bearer any-key"}, b"")
+    answer = sandbox.app.handle(request)
+    assert answer.status == 400
+    assert b"Failed to decode param '%zz'" in answer.body
+
+
+def test_relations_come_if_join_asks_for_them(face, sandbox):
+    contact = face.with_sandbox(
+        lambda client: client.contacts.list(join=["contactGroup||groupName", "workspace", "nothing"], limit=0), sandbox
+    )[0]
+    assert contact.contact_group.id == contact.contact_group_id
+    assert contact.contact_group.group_name is not None
+    assert contact.contact_group.audit is None
+    assert contact.workspace.id == contact.workspace_id
+    group = face.with_sandbox(
+        lambda client: client.contact_group.retrieve(contact.contact_group_id, join="contacts"), sandbox
+    )
+    assert contact.id in [one.id for one in group.contacts]
+
+
+def test_multer_takes_the_part_by_its_exact_name_only(http):
+    assert http.post("/aws/buckets/upload", files={"file": b"x"}).status_code == 201
+    assert http.post("/aws/buckets/bulk_upload", files={"bulk[]": b"x"}).json()["message"] == "Unexpected field"
+    assert http.post("/aws/buckets/upload", content=b"x").json()["message"] == "Multipart: Boundary not found"
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n", b"--", bytes(range(256)) * 3, b"\r\n--x\r\n\r\n"])
+def test_an_upload_keeps_every_byte(face, sandbox, content):
+    stored = face.with_sandbox(
+        lambda client: client.aws.buckets.upload(file=("a.bin", content), path="folder"), sandbox
+    )
+    assert sandbox.storage.files[stored.path_with_filename].content == content
+
+
+def test_latency_counts_against_the_limit_of_reading(face):
+    from wootiv import APITimeoutError
+
+    with pytest.raises(APITimeoutError, match=r"nothing for 0\.01 s"):
+        face.with_sandbox(lambda client: client.root.retrieve(timeout=0.01, max_retries=0), Sandbox(rows=1, latency=9))
