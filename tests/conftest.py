@@ -1,7 +1,6 @@
 """Backends, virtual time, and one way to hold a promise against both clients."""
 
 import asyncio
-import inspect
 import selectors
 from collections.abc import AsyncIterable, Awaitable, Callable
 
@@ -58,15 +57,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "virtual_time: the loop's clock jumps over every wait (no sockets, no threads)")
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if inspect.iscoroutinefunction(getattr(item, "function", None)):
-            item.add_marker(pytest.mark.anyio)
-
-
 def pytest_generate_tests(metafunc):
-    if inspect.iscoroutinefunction(metafunc.function) and "anyio_backend" not in metafunc.fixturenames:
-        metafunc.fixturenames.append("anyio_backend")
     if "anyio_backend" in metafunc.fixturenames:
         virtual = metafunc.definition.get_closest_marker("virtual_time")
         metafunc.parametrize("anyio_backend", VIRTUAL if virtual else BACKENDS, indirect=True)

@@ -1,13 +1,21 @@
-"""How clients end: with the process, with their loop, in a forked child; each in a process of its own, on real sockets."""
+"""How clients end: with the process, with their loop, in a forked child. Each in a process of its own."""
 
+import gc
+import inspect
 import queue
 import socketserver
 import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import AsyncExitStack
 
+import anyio
+import anyio.to_thread
+import httpx
 import pytest
+
+from wootiv import AsyncWootiv, ClientStateError, calls
 
 BACKENDS = ["asyncio", "trio", "uvloop"]
 
@@ -584,3 +592,110 @@ def test_ctrl_c_ends_an_async_program_in_silence(child, wire):
     """
     assert child(program) == ["interrupted"]
     assert set(wire.drained()) == {"/held", "/seen", "gone /held", "gone /seen"}
+
+
+# The async client in a loop that goes on
+
+
+class Kept(httpx.MockTransport):
+    """A transport that answers yes, and counts how often it was closed."""
+
+    def __init__(self):
+        super().__init__(lambda _: httpx.Response(200, json=True))
+        self.closed = 0
+
+    async def aclose(self):
+        self.closed += 1
+
+
+def local(transport, **options):
+    return AsyncWootiv(api_key="key", base_url="http://wootiv.test", transport=transport, **options)
+
+
+async def test_a_block_closes_the_async_client_and_the_callers_transport_once():
+    transport = Kept()
+    async with local(transport) as client:
+        assert await client.get("/") is True
+        assert not client.is_closed()
+    await client.aclose()
+    await client.close()
+    assert client.is_closed()
+    assert transport.closed == 1
+
+
+async def test_a_closed_async_client_and_its_views_say_so():
+    for used in False, True:
+        client = local(Kept())
+        view = client.with_options(max_retries=1)
+        if used:
+            await view.get("/")
+        await client.aclose()
+        for each in client, view, client.with_options(max_retries=2):
+            assert each.is_closed()
+            for use in each.get("/"), each.contacts.list().__aiter__().__anext__(), each.send(calls.contacts.list()):
+                with pytest.raises(ClientStateError, match="this client is closed, make a new one"):
+                    await use
+
+
+async def test_closing_a_view_of_an_async_client_closes_nothing():
+    async with local(Kept()) as client:
+        async with client.with_options(max_retries=1) as view:
+            await view.get("/")
+        await view.aclose()
+        assert not view.is_closed()
+        assert await client.get("/") is True
+
+
+class Tagged(AsyncWootiv):
+    """A subclass with something of its own."""
+
+    def __init__(self, tag, **options):
+        super().__init__(**options)
+        self.tag = tag
+
+
+async def test_a_view_of_a_subclass_of_the_async_client_has_what_it_keeps():
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"id": request.url.host}))
+    async with Tagged("t", api_key="key", base_url="http://first.test", transport=transport) as client:
+        assert (await client.contacts.retrieve("c1")).id == "first.test"
+        view = client.with_options(base_url="http://second.test")
+        assert (type(view), view.tag) == (Tagged, "t")
+        assert (await view.contacts.retrieve("c1")).id == "second.test"
+
+
+async def test_an_async_client_in_use_by_another_loop_says_so():
+    client = local(Kept())
+
+    async def use():
+        return await client.get("/")
+
+    def elsewhere():
+        with pytest.raises(ClientStateError, match="in use by another event loop that still runs"):
+            anyio.run(use)
+
+    assert await use() is True
+    await anyio.to_thread.run_sync(elsewhere)
+    assert await use() is True
+    await client.aclose()
+
+
+async def test_many_clients_that_were_dropped_are_swept_by_several_tasks_at_once(wire):
+    for _ in range(5):
+        client = AsyncWootiv(api_key="key", base_url=wire.url)
+        await client.get("/now")
+        del client
+    gc.collect()
+    async with AsyncExitStack() as stack:
+        others = [await stack.enter_async_context(AsyncWootiv(api_key="key", base_url=wire.url)) for _ in range(5)]
+        async with anyio.create_task_group() as tasks:
+            for other in others:
+                tasks.start_soon(other.get, "/now")
+    assert wire.drained().count("gone /now") == 10
+
+
+def test_help_shows_every_option_of_the_async_client():
+    own = inspect.signature(AsyncWootiv).parameters
+    assert {"api_key", "base_url", "timeout", "max_connections"} <= own.keys()
+    assert "backend" not in own
+    assert {parameter.kind for parameter in own.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert list(inspect.signature(Tagged).parameters) == ["tag", "options"]

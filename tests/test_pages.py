@@ -44,48 +44,12 @@ def test_a_bare_list_is_led_by_key(face, recorder):
     assert second == {**first, "filter": 'id||$gt||"0001"'}
 
 
-@pytest.mark.parametrize(
-    ("given", "sent"),
-    [
-        ({}, [("limit", "100"), ("page", "1"), ("sort", "id,ASC")]),
-        ({"limit": 7}, [("limit", "7"), ("page", "1"), ("sort", "id,ASC")]),
-        ({"limit": 0}, [("limit", "0"), ("page", "1"), ("sort", "id,ASC")]),
-        ({"page": 3}, [("page", "3"), ("limit", "100")]),
-        ({"offset": 5}, [("offset", "5"), ("limit", "100")]),
-        ({"offset": 5, "limit": 2}, [("offset", "5"), ("limit", "2")]),
-        (
-            {"sort": ["email,DESC"]},
-            [("sort", "email,DESC"), ("limit", "100"), ("page", "1"), ("sort", "id,ASC")],
-        ),
-        ({"sort": ["id,DESC"]}, [("sort", "id,DESC"), ("limit", "100"), ("page", "1")]),
-        ({"sort": ["a,ASC"] * 20}, [*[("sort", "a,ASC")] * 20, ("limit", "100"), ("page", "1")]),
-    ],
-)
-def test_what_is_added_to_a_query_follows_what_the_caller_gave(given, sent):
-    assert list(calls.contacts.list(**given).query) == sent
-
-
-def test_a_limit_that_the_caller_writes_by_hand_breaks_nothing(face, sandbox):
-    for limit in ("", "2.5", "٣"):
-        found = face.with_sandbox(
-            lambda client, limit=limit: client.contacts.list(extra_query={"limit": limit, "filter": "email||$isnull"}),
-            sandbox,
-        ) if limit != "٣" else []  # fmt: skip
-        assert found == []
+def test_an_empty_limit_that_the_caller_writes_by_hand_breaks_nothing(face, sandbox):
+    found = face.with_sandbox(lambda client: client.contacts.list(extra_query={"limit": ""}), sandbox)
+    assert [one.id for one in found] == everything(sandbox)
 
 
 # Pages
-
-
-def test_a_page_tells_where_it_stands(face, sandbox):
-    def look(client, get):
-        first = get(client.contacts.list(limit=100)) if isinstance(client, AsyncWootiv) is False else None
-        return first
-
-    found = face.session(look, transport=sandbox.transport())
-    if found is None:
-        pytest.skip("a paginator is awaited in the test below")
-    assert (len(found), ) == (250,)
 
 
 async def test_pages_are_fetched_one_by_one(sandbox):
@@ -139,7 +103,9 @@ def test_the_next_page_is_described_by_what_changes(sandbox, given, expected):
         params = first.next_page_info().params
     assert params.keys() == expected.keys()
     for name, value in expected.items():
-        filled = [text.replace("{last}", f'"{first.data[-1].id}"') for text in value] if isinstance(value, list) else value
+        filled = (
+            [text.replace("{last}", f'"{first.data[-1].id}"') for text in value] if isinstance(value, list) else value
+        )
         if name == "s":
             assert params[name].startswith(value.replace("{{", "{").replace("}}", "}"))
         else:
@@ -227,15 +193,15 @@ def test_rows_without_an_id_go_on_by_number(face, recorder):
 @pytest.mark.parametrize(
     ("body", "what"),
     [
-        ({"data": "x", "total": 1}, r"odd field: \$\.data"),
-        ({"data": [], "total": "many"}, r"odd field: \$\.total"),
-        ({"rows": []}, r"expected PageData\[Contact\], got an object"),
-        (None, r"expected PageData\[Contact\], got null"),
-        ("text", r"expected PageData\[Contact\], got text"),
+        ('{"data": "x", "total": 1}', r"odd field: \$\.data"),
+        ('{"data": [], "total": "many"}', r"odd field: \$\.total"),
+        ('{"rows": []}', r"expected PageData\[Contact\], got an object"),
+        ("null", r"expected PageData\[Contact\], got null"),
+        ('"text"', r"expected PageData\[Contact\], got text"),
     ],
 )
 def test_what_is_no_page_is_an_error(face, recorder, body, what):
-    server = recorder(httpx.Response(200, json=body))
+    server = recorder(httpx.Response(200, text=body))
     with pytest.raises(APIResponseValidationError, match=what):
         face(lambda client: client.contacts.list(), transport=server.transport())
 
@@ -243,17 +209,13 @@ def test_what_is_no_page_is_an_error(face, recorder, body, what):
 # While others write
 
 
-def test_deleting_each_contact_while_iterating_leaves_none(face):
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_deleting_each_contact_while_iterating_leaves_none(backend):
     sandbox = Sandbox(rows=2000)
-
-    def clear(client, get):
-        if isinstance(client, AsyncWootiv):
-            return  # below, as async code does it
+    with sandbox.client(backend=backend) as client:
         for contact in client.contacts.list():
             client.contacts.delete(contact.id)
-
-    face.session(clear, transport=sandbox.transport())
-    assert len(sandbox.tables["/contacts"]) in (0, 2000)
+    assert len(sandbox.tables["/contacts"]) == 0
 
 
 async def test_deleting_each_contact_while_iterating_leaves_none_in_async_code():
@@ -271,7 +233,7 @@ class Hostile(httpx.AsyncBaseTransport):
         self.table = sandbox.tables["/contacts"]
         self.door = sandbox.transport()
         self.random = random.Random(seed)
-        self.spare = list(seeds(3000, 99))
+        self.spare = list(seeds(400, 99))
         self.deleted = set()
         self.inserted = set()
 
@@ -291,7 +253,6 @@ class Hostile(httpx.AsyncBaseTransport):
         return response
 
 
-@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
     "given",
     [
@@ -305,11 +266,11 @@ class Hostile(httpx.AsyncBaseTransport):
     ],
     ids=str,
 )
-def test_a_hostile_writer_costs_no_row_that_stays(face, given, seed):
-    sandbox = Sandbox(rows=700)
+def test_a_hostile_writer_costs_no_row_that_stays(face, given):
+    sandbox = Sandbox(rows=300)
     before = set(everything(sandbox))
-    hostile = Hostile(sandbox, seed)
-    found = face(lambda client: client.contacts.list(**{"limit": 50, **given}), transport=hostile)
+    hostile = Hostile(sandbox, seed=str(given))
+    found = face(lambda client: client.contacts.list(**{"limit": 30, **given}), transport=hostile)
     ids = [one.id for one in found]
     assert len(ids) == len(set(ids))
     assert before - hostile.deleted <= set(ids) <= before | hostile.inserted
@@ -357,9 +318,7 @@ async def test_a_page_that_fails_is_asked_for_again_by_the_next_anext(sandbox, r
             raise httpx.ReadError("gone")
         return door.handle_request(request)
 
-    client = AsyncWootiv(
-        api_key="key", base_url="http://x.test", transport=recorder(answer).transport(), max_retries=0
-    )
+    client = AsyncWootiv(api_key="key", base_url="http://x.test", transport=recorder(answer).transport(), max_retries=0)
     async with client:
         items = aiter(client.contacts.list(limit=100))
         found = [await anext(items) for _ in range(100)]
@@ -442,17 +401,14 @@ class Things(Resource[M]):
     @PAGES("/offset", "offset")
     def offset(self) -> Page[Contact]:
         """List by offset."""
-        ...
 
     @PAGES("/whole", "whole")
     def whole(self) -> Page[Contact]:
         """List whole."""
-        ...
 
     @PAGES("/members", "members")
     def members(self) -> Page[Contact]:
         """List what nobody has declared."""
-        ...
 
 
 async def walk(call, server):

@@ -12,8 +12,10 @@ from wootiv.sandbox.grammar import BadQuery, BadSearch, parse
 from wootiv.sandbox.search import condition
 
 COLUMNS = ["id", "name", "age", "active"]
-CELLS = st.sampled_from([None, "", "a", "A|b", "a||b", "1", "01", "true", "null", "x,y", '"q"', "2020-01-02", 0, 1, -3, 2.5])
-ROWS = st.lists(st.fixed_dictionaries({name: CELLS for name in COLUMNS[1:]}), max_size=8)
+CELLS = st.sampled_from(
+    [None, "", "a", "A|b", "a||b", "1", "01", "true", "null", "x,y", '"q"', "2020-01-02", 0, 1, -3, 2.5]
+)
+ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS[1:], CELLS)), max_size=8)
 IDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=6)
 
 WORDS = st.sampled_from(
@@ -39,8 +41,10 @@ FIELDS = st.dictionaries(
 )
 SEARCHES = st.recursive(
     FIELDS,
-    lambda inner: st.dictionaries(st.sampled_from(["$and", "$or"]), st.lists(inner, max_size=3), max_size=1)
-    | st.builds(lambda fields, some: {**fields, "$or": some}, FIELDS, st.lists(inner, max_size=3)),
+    lambda inner: (
+        st.dictionaries(st.sampled_from(["$and", "$or"]), st.lists(inner, max_size=3), max_size=1)
+        | st.builds(lambda fields, some: {**fields, "$or": some}, FIELDS, st.lists(inner, max_size=3))
+    ),
     max_leaves=6,
 )
 

@@ -182,7 +182,7 @@ def parameter(field: Field, kind: Any = inspect.Parameter.KEYWORD_ONLY) -> inspe
 
 def _given_by(run: Callable[..., Any], item: Any) -> Any:
     """What a runner makes of a list, from its own annotations: `AsyncPaginator[Contact]`, `Page[Contact]`."""
-    hint = get_type_hints(run)["return"]
+    hint: Any = get_type_hints(run).get("return")
     return hint[PageData[item]] if getattr(hint, "__parameters__", ()) else (get_origin(hint) or PageData)[item]
 
 

@@ -46,10 +46,10 @@ class Crossing:
         self._function = function
         self._scope: anyio.CancelScope | None = None
         self._cancelled = False
-        self.context = contextvars.copy_context()
-        self.finished = threading.Lock()
+        self.context: contextvars.Context = contextvars.copy_context()
+        self.finished: threading.Lock = threading.Lock()
         self.finished.acquire()
-        self.done = False
+        self.done: bool = False
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -92,8 +92,8 @@ class LoopThread:
     """The loop and its thread. It knows nothing of the portal, so that a portal that is dropped can end it."""
 
     def __init__(self, backend: str, options: dict[str, Any]) -> None:
-        self.pid = os.getpid()
-        self.over = False
+        self.pid: int = os.getpid()
+        self.over: bool = False
         self._backend, self._options = backend, options
         self._posted: deque[Crossing | Callable[[], None]] = deque()
         self._wake: Callable[[Callable[[], None]], object] | None = None

@@ -13,7 +13,6 @@ from wootiv.engine.transport import CLOSING, NetworkOptions, Pool, close_given, 
 from wootiv.errors import ClientStateError
 from wootiv.message import Outgoing, Pairs, Reply, Timeouts
 
-
 _INHERITED = "a forked child cannot use the event loop of its parent, start a new one"
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio.lowlevel
 
 from wootiv.engine.loop import CLOSED, Crossing, LoopThread, gone, in_a_loop_thread, process_is_ending, wait
-from wootiv.errors import ClientStateError
+from wootiv.errors import APIError, ClientStateError
 
 R = TypeVar("R")
 
@@ -34,7 +34,7 @@ class Portal:
         self._loop: LoopThread | None = None
         self._start = threading.Lock()
         self._warned = False
-        self.closed = False
+        self.closed: bool = False
         _portals.add(self)
 
     def call(self, function: Callable[[], Awaitable[R]]) -> R:
@@ -57,6 +57,8 @@ class Portal:
             raise
         error, call.error = call.error, None
         if error is not None:
+            if isinstance(error, APIError):
+                error.__traceback__ = None  # a dozen frames of ours: its cause and its attempts tell more
             try:
                 raise error
             finally:

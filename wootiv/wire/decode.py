@@ -36,9 +36,10 @@ class Decoder(Struct, Generic[R], frozen=True):
         if self.answer in (Any, object):
             return plain_body(response), ()
         try:
-            return _decoder(self.answer).decode(response.content), ()
-        except msgspec.ValidationError as error:
-            return self._keep_what_fits(response, error)
+            try:
+                return _decoder(self.answer).decode(response.content), ()
+            except msgspec.ValidationError as error:
+                return self._keep_what_fits(response, error)
         except _UNREADABLE as error:
             message = _not_json(response, error)
             raise APIResponseValidationError(message, response=response, body=response.text) from error

@@ -1,0 +1,40 @@
+"""Where a list stands: what is added to the caller's query, and what is not."""
+
+import pytest
+
+from wootiv import calls
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({}, [("limit", "100"), ("page", "1"), ("sort", "id,ASC")]),
+        ({"limit": 7}, [("limit", "7"), ("page", "1"), ("sort", "id,ASC")]),
+        ({"limit": 0}, [("limit", "0"), ("page", "1"), ("sort", "id,ASC")]),
+        ({"page": 3}, [("page", "3"), ("limit", "100")]),
+        ({"offset": 5}, [("offset", "5"), ("limit", "100")]),
+        ({"offset": 5, "limit": 2}, [("offset", "5"), ("limit", "2")]),
+        (
+            {"sort": ["email,DESC"]},
+            [("sort", "email,DESC"), ("limit", "100"), ("page", "1"), ("sort", "id,ASC")],
+        ),
+        ({"sort": ["id,DESC"]}, [("sort", "id,DESC"), ("limit", "100"), ("page", "1")]),
+        ({"sort": ["a,ASC"] * 20}, [*[("sort", "a,ASC")] * 20, ("limit", "100"), ("page", "1")]),
+    ],
+)
+def test_what_is_added_to_a_query_follows_what_the_caller_gave(given, sent):
+    assert list(calls.contacts.list(**given).query) == sent
+
+
+def test_what_a_client_sends_by_default_stands_where_the_call_says_nothing():
+    given = calls.contacts.list(limit=7, filter="a||$isnull").cursor
+    within = given.within((("filter", "b||$isnull"), ("limit", "9"), ("cache", "0")))
+    assert sorted(within.query) == sorted((*given.query, ("cache", "0")))
+    assert within.by_key
+    assert given.within(()) is given
+
+
+def test_a_client_that_sorts_by_default_is_paged_by_number():
+    within = calls.contacts.list().cursor.within((("sort", "email,ASC"),))
+    assert not within.by_key
+    assert ("sort", "email,ASC") in within.query
