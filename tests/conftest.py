@@ -2,6 +2,7 @@
 
 import asyncio
 import selectors
+import socket
 from collections.abc import AsyncIterable, Awaitable, Callable
 
 import anyio
@@ -193,3 +194,11 @@ def contact():
         "phone_number": "+44 1",
         "workspace_id": "w1",
     }
+
+
+@pytest.fixture
+def unused_address():
+    """A base URL at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    return f"http://127.0.0.1:{port}"

@@ -12,7 +12,6 @@ from wootiv import (
     APIConnectionError,
     APIError,
     APIResponse,
-    APIResponseValidationError,
     APIStatusError,
     APITimeoutError,
     AsyncWootiv,
@@ -29,9 +28,10 @@ from wootiv import (
     calls,
 )
 from wootiv.message import SentRequest
-from wootiv.wire.decode import Decoder, retry_after
+from wootiv.wire.decode import Decoder, problem, retry_after
 
 KEY = "the-key-that-nobody-may-see"
+NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 
 
 def raised(face, answer, **options):
@@ -119,10 +119,8 @@ VALIDATOR = (
     ],
 )
 def test_the_message_is_what_the_server_says_in_whichever_form(content, message):
-    error = APIResponse[None](400, Headers(), content, 0.0, SentRequest("GET", "http://x/"), (), Decoder(None))
-    from wootiv.wire.decode import problem
-
-    made = problem(error, datetime.now(UTC))
+    answer = APIResponse[None](400, Headers(), content, 0.0, SentRequest("GET", "http://x/"), (), Decoder(None))
+    made = problem(answer, NOON)
     assert made.message == message
     assert "hunter2" not in f"{made} {made!r}"
 
@@ -165,8 +163,6 @@ def test_an_error_names_the_request_the_status_and_the_attempts(face):
 
 # Retry-After
 
-NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
-
 
 @pytest.mark.parametrize(
     ("headers", "seconds"),
@@ -179,7 +175,10 @@ NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
         ({"Retry-After": "Wed, 01 Jan 2025 12:00:09 -0000"}, 9),
         ({"Retry-After": "Wed, 01 Jan 2025 11:00:00 GMT"}, 0),
         ({"Retry-After": "Wed, 01 Jan 2025 12:00:09 GMT", "Date": "Wed, 01 Jan 2025 12:00:01 GMT"}, 8),
-        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, 251653953599),
+        (
+            {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"},
+            (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - NOON).total_seconds(),
+        ),
         ({"Retry-After-Short": "2", "Retry-After-long": "30"}, 30),
         ({"Retry-After-Ms": "250", "Retry-After": "1"}, 0.25),
         ({"Retry-After-Ms": "soon", "Retry-After": "1"}, 1),
@@ -224,8 +223,6 @@ def error(request, face):
 
 @pytest.mark.parametrize("again", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))], ids=["copy", "pickle"])  # noqa: S301 - our own
 def test_an_error_is_the_same_after_a_pickle_and_a_copy(error, again):
-    if not isinstance(error, APIConnectionError | APIResponseValidationError):
-        assert isinstance(error, APIStatusError)
     twin = again(error)
     assert type(twin) is type(error)
     assert str(twin) == str(error)

@@ -61,6 +61,7 @@ class APIError(Exception):
 
 def _rebuild(cls: type[E], args: tuple[Any, ...], state: dict[str, Any]) -> E:
     error = cls.__new__(cls, *args)
+    error.args = args  # those of an OSError are not set by its __new__
     error.__dict__.update(state)
     return error
 

@@ -1,7 +1,6 @@
 """A server of bare sockets that does as it is told, and ways to watch what it meets."""
 
 import asyncio
-import socket
 import threading
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -142,11 +141,3 @@ def reply_bytes():
 def hang():
     """What an answer holds where it says no more."""
     return HANG
-
-
-@pytest.fixture
-def unused_address():
-    """A base URL at which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-    return f"http://127.0.0.1:{port}"

@@ -24,8 +24,6 @@ class Asgi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
-            return
         request = await _read(scope, receive)
         if self._latency:
             await anyio.sleep(self._latency)
