@@ -11,9 +11,9 @@ from wootiv import calls
         ({}, [("limit", "100"), ("page", "1"), ("sort", "id,ASC")]),
         ({"limit": 7}, [("limit", "7"), ("page", "1"), ("sort", "id,ASC")]),
         ({"limit": 0}, [("limit", "0"), ("page", "1"), ("sort", "id,ASC")]),
-        ({"page": 3}, [("page", "3"), ("limit", "100")]),
-        ({"offset": 5}, [("offset", "5"), ("limit", "100")]),
-        ({"offset": 5, "limit": 2}, [("offset", "5"), ("limit", "2")]),
+        ({"page": 3}, [("page", "3"), ("limit", "100"), ("sort", "id,ASC")]),
+        ({"offset": 5}, [("offset", "5"), ("limit", "100"), ("sort", "id,ASC")]),
+        ({"offset": 5, "limit": 2}, [("offset", "5"), ("limit", "2"), ("sort", "id,ASC")]),
         (
             {"sort": ["email,DESC"]},
             [("sort", "email,DESC"), ("limit", "100"), ("page", "1"), ("sort", "id,ASC")],

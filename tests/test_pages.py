@@ -461,3 +461,14 @@ def test_a_call_of_a_list_gives_one_page_bound_to_no_client(face, sandbox):
     )
     assert (len(parsed.data), parsed.total, parsed.page, parsed.page_count) == (3, 250, 1, 84)
     assert msgspec.json.decode(msgspec.json.encode(parsed))["pageCount"] == 84
+
+
+def test_a_condition_that_the_client_sends_by_default_holds_on_every_page(face, sandbox):
+    expected = [row["id"] for row in sandbox.tables["/contacts"] if row["phoneNumber"] is None]
+    rows = face.with_sandbox(
+        lambda client: client.contacts.list(limit=20),
+        sandbox,
+        default_query={"filter": "phoneNumber||$isnull"},
+    )
+    assert [row.id for row in rows] == sorted(expected)
+    assert len(rows) > 20

@@ -47,8 +47,8 @@ FACES = {"types": {"api", "message", "wire"}}
 
 # What only some modules may import: top-level name: those modules. Any other module is free to import anything.
 RESERVED = {
-    "httpx": {"wootiv.engine.transport", "wootiv.sandbox.transport"},
-    "httpcore": {"wootiv.engine.transport", "wootiv.sandbox.transport"},
+    "httpx": {"wootiv.engine.pools", "wootiv.engine.transport", "wootiv.sandbox.transport"},
+    "httpcore": {"wootiv.engine.pools", "wootiv.engine.transport", "wootiv.sandbox.transport"},
     "asyncio": set[str](),
 }
 

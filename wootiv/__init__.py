@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the 
     from wootiv.blocking import Client, Wootiv
     from wootiv.call import Call, Options
     from wootiv.client import AsyncClient, AsyncWootiv
+    from wootiv.cursor import PageData, PageInfo
     from wootiv.engine.portal import BlockedLoopWarning
     from wootiv.engine.settings import ENVIRONMENTS
     from wootiv.errors import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the 
         UnprocessableEntityError,
     )
     from wootiv.message import APIResponse, Attempt, Headers, SentRequest
-    from wootiv.pages import AsyncPage, AsyncPaginator, Page, PageData, PageInfo
+    from wootiv.pages import AsyncPage, AsyncPaginator, Page
     from wootiv.sandbox.box import Sandbox
 
 __all__ = [
@@ -84,7 +85,8 @@ _HOMES = {
     "wootiv.engine.settings": ("ENVIRONMENTS",),
     "wootiv.errors": tuple(name for name in __all__ if name.endswith("Error")),
     "wootiv.message": ("APIResponse", "Attempt", "Headers", "SentRequest"),
-    "wootiv.pages": ("AsyncPage", "AsyncPaginator", "Page", "PageData", "PageInfo"),
+    "wootiv.cursor": ("PageData", "PageInfo"),
+    "wootiv.pages": ("AsyncPage", "AsyncPaginator", "Page"),
     "wootiv.sandbox.box": ("Sandbox",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

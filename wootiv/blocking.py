@@ -6,12 +6,13 @@ from typing import Any, Literal, Self, TypeVar, Unpack
 from wootiv.api.tree import Api
 from wootiv.call import Call
 from wootiv.client import bare_copy, changed_engine, new_engine, show_options
+from wootiv.cursor import PageData
 from wootiv.engine.portal import Portal
 from wootiv.engine.send import Engine
 from wootiv.engine.settings import ClientOptions, WithOptions
 from wootiv.message import APIResponse, Pairs
 from wootiv.operation import Blocking
-from wootiv.pages import Page, PageData, begin
+from wootiv.pages import Page
 
 R = TypeVar("R")
 
@@ -43,7 +44,7 @@ class BlockingRunner:
             __tracebackhide__ = True
             return self.portal.call(lambda: self.engine.answer(call.at(query)))
 
-        cursor = call.cursor or begin("whole", call.query)
+        cursor = self.engine.start_of(call)
         return Page(fetch, cursor, fetch(cursor.query))
 
 

@@ -11,12 +11,9 @@ from msgspec import UNSET, UnsetType, structs
 from wootiv.cursor import Cursor, PageData
 from wootiv.message import Body, Discreet, Form, Pairs, Part, Timeouts
 from wootiv.pages import PageDecoder
-from wootiv.query import override
 from wootiv.wire.decode import Decoder
 from wootiv.wire.text import header_text, query_text
 from wootiv.wire.words import Misfit, Unfit, describe, kind_of
-
-__all__ = ["Call", "CallOptions", "Extras", "Options", "TimeoutLike", "override"]
 
 R_co = TypeVar("R_co", covariant=True)
 

@@ -22,7 +22,7 @@ from wootiv.engine.settings import (
 )
 from wootiv.message import APIResponse
 from wootiv.operation import Async, Operation, Resource
-from wootiv.pages import AsyncPaginator, begin
+from wootiv.pages import AsyncPaginator
 
 R = TypeVar("R")
 A = TypeVar("A", bound=Api[Any])
@@ -41,7 +41,7 @@ class AsyncRunner:
 
     def run_list(self, call: Call[Any]) -> AsyncPaginator[Any]:
         """The list that starts with the call."""
-        return AsyncPaginator(self.engine.fetch(call), call.cursor or begin("whole", call.query))
+        return AsyncPaginator(self.engine.fetch(call), self.engine.start_of(call))
 
 
 def new_engine(options: ClientOptions, name: str) -> Engine:

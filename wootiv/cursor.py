@@ -68,7 +68,7 @@ def begin(kind: Kind, given: Pairs) -> Cursor:
         query = (*query, ("page", "1"))
     by_key = not names & {"sort", "page", "offset"}
     sorts = values(given, "sort")
-    if by_key or (0 < len(sorts) < MAX_LIST and not any(value.split(",")[0] == "id" for value in sorts)):
+    if len(sorts) < MAX_LIST and not any(value.split(",")[0] == "id" for value in sorts):
         query = (*query, ("sort", "id,ASC"))  # without a total order, rows move between pages
     return Cursor(kind, given, query, by_key)
 

@@ -7,12 +7,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import anyio
 import anyio.lowlevel
 
-from wootiv.cursor import Cursor, PageData, PageInfo, begin, changes, following
+from wootiv.cursor import Cursor, PageData, PageInfo, changes, following
 from wootiv.errors import APIResponseValidationError
 from wootiv.message import APIResponse, Pairs
 from wootiv.wire.decode import Decoder
-
-__all__ = ["AsyncPage", "AsyncPaginator", "Fetch", "Page", "PageData", "PageDecoder", "PageInfo", "begin"]
 
 T = TypeVar("T")
 

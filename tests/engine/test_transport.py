@@ -265,10 +265,10 @@ async def test_a_server_that_speaks_no_tls_is_a_connection_error():
         connection.close()
 
     port = listening.getsockname()[1]
-    async with AsyncWootiv(api_key="key", base_url=f"https://127.0.0.1:{port}", max_retries=0) as client:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(anyio.to_thread.run_sync, hang_up)
-            with pytest.raises(APIConnectionError) as caught:
-                await client.contacts.delete("c1")
+    client = AsyncWootiv(api_key="key", base_url=f"https://127.0.0.1:{port}", max_retries=0)
+    async with client, anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.to_thread.run_sync, hang_up)
+        with pytest.raises(APIConnectionError) as caught:
+            await client.contacts.delete("c1")
     assert not caught.value.maybe_applied
     listening.close()

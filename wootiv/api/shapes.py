@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from msgspec import Meta
 
@@ -37,7 +37,7 @@ class Workspace(Shape, frozen=True):
     workspace_members: list[str] = LEFT_OUT
 
 
-class Read(Options, total=False):
+class ReadQuery(TypedDict, total=False):
     """How one record is read."""
 
     fields: Annotated[Sequence[str], Mark.COMMA]
@@ -48,7 +48,11 @@ class Read(Options, total=False):
     """0 has the server pass over its cached answer."""
 
 
-class ListQuery(Options, total=False):
+class Read(ReadQuery, Options):
+    """Arguments of what reads one record."""
+
+
+class ListConditions(TypedDict, total=False):
     """How a list is asked for. Source: the query grammar of @nestjsx/crud."""
 
     fields: Annotated[Sequence[str], Mark.COMMA]
@@ -71,3 +75,7 @@ class ListQuery(Options, total=False):
     """A page's number, from 1."""
     cache: int
     """0 has the server pass over its cached answer."""
+
+
+class ListQuery(ListConditions, Options):
+    """Arguments of a list."""

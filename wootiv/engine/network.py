@@ -9,7 +9,8 @@ import anyio
 import anyio.lowlevel
 
 from wootiv.engine.limits import POOL_SIZE, Slots, pools_for
-from wootiv.engine.transport import CLOSING, NetworkOptions, Pool, close_given, exchange
+from wootiv.engine.pools import CLOSING, NetworkOptions, Pool, close_given
+from wootiv.engine.transport import exchange
 from wootiv.errors import ClientStateError
 from wootiv.message import Outgoing, Pairs, Reply, Timeouts
 

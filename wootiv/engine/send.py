@@ -11,7 +11,8 @@ import anyio
 import anyio.lowlevel
 from msgspec import UNSET, structs
 
-from wootiv.call import Call, Extras, override
+from wootiv.call import Call, Extras
+from wootiv.cursor import Cursor, begin
 from wootiv.engine import log
 from wootiv.engine.network import Network
 from wootiv.engine.retry import again, rules, worth_retrying
@@ -20,6 +21,7 @@ from wootiv.engine.transport import never_sent, unreachable
 from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError
 from wootiv.message import APIResponse, Attempt, Form, Outgoing, Pairs, Reply, SentRequest
 from wootiv.pages import Fetch
+from wootiv.query import override
 from wootiv.wire.decode import problem
 from wootiv.wire.files import rewindable
 
@@ -52,6 +54,11 @@ class Engine:
     async def answer(self, call: Call[R]) -> R:
         """Send a call and give its typed answer; raises `APIError`."""
         return (await self.send(call)).parse()
+
+    def start_of(self, call: Call[Any]) -> Cursor:
+        """Where a list starts, with what this client sends by default among its conditions."""
+        cursor = call.cursor or begin("whole", call.query)
+        return cursor.within(self.settings.query)
 
     def fetch(self, call: Call[Any]) -> Fetch[Any]:
         """What gets one page of a list."""

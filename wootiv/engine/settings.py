@@ -13,9 +13,9 @@ from msgspec import Struct, structs
 from tenacity import AsyncRetrying
 
 from wootiv.call import Extras, TimeoutLike, read_headers, read_query, read_retries, read_seconds, read_timeout
-from wootiv.engine.transport import NetworkOptions, Proxies, Transport, Verify, check_network, routes
+from wootiv.engine.pools import NetworkOptions, Proxies, Transport, Verify, check_network, routes
 from wootiv.message import Pairs, Timeouts
-from wootiv.wire.encode import Misfit, Unfit, describe, nearest
+from wootiv.wire.words import Misfit, Unfit, describe, nearest
 
 ENVIRONMENTS: dict[str, str] = {
     "production": "http://localhost:3001",

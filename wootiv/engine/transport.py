@@ -1,186 +1,39 @@
-"""The seam to httpx: a few connections, and one request over them."""
+"""The seam to httpx: one request over a pool of connections, and what became of it."""
 
-import ssl
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import Any, TypeAlias, cast
-from urllib.request import getproxies
+import re
+from collections.abc import AsyncIterable, Awaitable, Callable
+from functools import lru_cache
+from typing import Any, cast
 
 import anyio
-import anyio.lowlevel
-import anyio.to_thread
+import httpcore
 import httpx
 from msgspec import Struct, structs
 
+from wootiv.engine.pools import CLOSING, Pool
 from wootiv.engine.upload import FormBody
 from wootiv.errors import APIConnectionError, APIError, APITimeoutError
 from wootiv.message import Form, Headers, Outgoing, Pairs, Reply, Timeouts
 
-Transport: TypeAlias = httpx.AsyncBaseTransport | httpx.BaseTransport
-Proxy: TypeAlias = str | httpx.URL | httpx.Proxy
-Proxies: TypeAlias = Proxy | Mapping[str, Proxy | None]
-Verify: TypeAlias = bool | str | ssl.SSLContext
 
-CLOSING = 5.0
-"""Seconds that closing connections may take."""
+class _Address(Struct, frozen=True):
+    """An address as httpx reads it; the target is path and query."""
 
-
-class NetworkOptions(Struct, frozen=True):
-    """What the connections of a client are made of."""
-
-    transport: Transport | None = None
-    proxies: Proxies | None = None
-    verify: Verify = True
-    max_connections: int = 64
+    scheme: bytes
+    host: bytes
+    port: int | None
+    netloc: bytes
+    target: bytes
 
 
-def check_network(transport: Any, proxies: Any, verify: Any) -> None:
-    """Raise `TypeError` or `ValueError` for what no connection can be made of."""
-    if not isinstance(transport, Transport | None):
-        raise TypeError(f"transport must be an httpx transport, got {_kind(transport)}")
-    each: Mapping[str, Any] = routes(proxies)
-    for address, proxy in each.items():
-        if not isinstance(proxy, Proxy | None):
-            raise TypeError(f"proxies must be an address, or URL patterns with their addresses, got {_kind(proxy)}")
-        _check_proxy(address, proxy)
-    if not isinstance(verify, bool | str | ssl.SSLContext):
-        raise TypeError(f"verify must be True, False, a path or an ssl.SSLContext, got {_kind(verify)}")
-    if isinstance(verify, str) and not Path(verify).exists():
-        raise ValueError(f"verify: there is no file {verify!r}")
+class _Prepared(Struct, frozen=True):
+    """A request with every header that it needs."""
 
-
-def _check_proxy(address: str, proxy: Proxy | None) -> None:
-    try:
-        httpx.AsyncClient(mounts={address: None}, verify=_no_context(), trust_env=False)
-        if isinstance(proxy, str | httpx.URL):
-            httpx.Proxy(proxy)
-    except (ValueError, httpx.InvalidURL):
-        # Not the text of httpx: an address may hold a password.
-        message = (
-            f"proxies: {address!r} must be a pattern such as all://, its proxy an address such as http://host:port"
-        )
-        raise ValueError(message) from None
-
-
-def _kind(value: object) -> str:
-    return f"another {type(value).__name__}"
-
-
-def routes(proxies: Proxies | None) -> Mapping[str, Proxy | None]:
-    """Proxies by the pattern of the addresses that they serve."""
-    if isinstance(proxies, Mapping):
-        return proxies
-    return {} if proxies is None else {"all://": proxies}
-
-
-class Pool:
-    """A few connections; those with TLS are made apart, because a context of certificates costs 15 ms."""
-
-    def __init__(self, options: NetworkOptions, size: int) -> None:
-        self._options = options
-        # As many are kept as are made: httpx closes live ones where it keeps fewer.
-        self._limits = httpx.Limits(max_connections=size, max_keepalive_connections=size, keepalive_expiry=30.0)
-        self._doors: dict[bool, httpx.AsyncBaseTransport] = {}
-
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the response's body is still to be read."""
-        secure = request.url.scheme == "https"
-        if secure not in self._doors:
-            self._doors[secure] = self._open(secure=secure)
-        return await self._doors[secure].handle_async_request(request)
-
-    def _open(self, *, secure: bool) -> httpx.AsyncBaseTransport:
-        given, proxies = self._options.transport, self._options.proxies
-        base = None if given is None else _Given(given, self._options.max_connections)
-        if proxies is None and (base is not None or not getproxies()):
-            context = _context(self._options.verify, secure=secure)
-            return base or httpx.AsyncHTTPTransport(verify=context, limits=self._limits)
-        # Which proxy serves which address, the environment's included, is httpx's own rule: ask a client of its.
-        context = _context(self._options.verify, secure=True)
-        mounts = {
-            address: self._through(proxy, context) if proxy else None for address, proxy in routes(proxies).items()
-        }
-        return _Routed(
-            httpx.AsyncClient(
-                transport=base, mounts=mounts, verify=context, limits=self._limits, trust_env=proxies is None
-            )
-        )
-
-    def _through(self, proxy: Proxy, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(proxy=proxy, verify=context, limits=self._limits)
-
-    async def aclose(self) -> None:  # noqa: ASYNC910 - where nothing was opened there is nothing to close
-        """Close the connections."""
-        for door in self._doors.values():
-            await door.aclose()
-
-
-class _Routed(httpx.AsyncBaseTransport):
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._client.send(request, auth=None, follow_redirects=False, stream=True)
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
-
-
-class _Given(httpx.AsyncBaseTransport):
-    """A transport of the caller's own. It outlives the loop; a blocking one runs in a worker thread."""
-
-    def __init__(self, transport: Transport, threads: int) -> None:
-        self._transport = transport
-        self._limiter = anyio.CapacityLimiter(threads)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if isinstance(self._transport, httpx.AsyncBaseTransport):
-            return await self._transport.handle_async_request(request)
-        await request.aread()
-        # Whole, because a worker thread cannot be interrupted: a limit ends the waiting, not the request.
-        return await anyio.to_thread.run_sync(self._handle, request, abandon_on_cancel=True, limiter=self._limiter)
-
-    def _handle(self, request: httpx.Request) -> httpx.Response:
-        transport = cast("httpx.BaseTransport", self._transport)
-        response = transport.handle_request(request)
-        try:
-            response.read()
-        finally:
-            response.close()
-        return response
-
-    async def aclose(self) -> None:
-        """Leave it open: the client closes it, the loop's end does not."""
-
-
-async def close_given(transport: Transport | None) -> None:
-    """Close a transport of the caller's own."""
-    with anyio.move_on_after(CLOSING, shield=True):
-        if isinstance(transport, httpx.AsyncBaseTransport):
-            await transport.aclose()
-        elif transport is not None:
-            await anyio.to_thread.run_sync(transport.close)
-        await anyio.lowlevel.checkpoint()
-
-
-def _context(verify: Verify, *, secure: bool) -> ssl.SSLContext:
-    if isinstance(verify, ssl.SSLContext):
-        return verify
-    return _made_context(verify) if secure else _no_context()
-
-
-@cache
-def _made_context(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - httpx has it so
-    if isinstance(verify, str):
-        folder = Path(verify).is_dir()
-        return ssl.create_default_context(cafile=None if folder else verify, capath=verify if folder else None)
-    return httpx.create_ssl_context(verify=verify)
-
-
-@cache
-def _no_context() -> ssl.SSLContext:
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody: never asked where there is no TLS
+    method: str
+    url: str
+    address: _Address
+    headers: list[tuple[bytes, bytes]]
+    body: bytes | FormBody
 
 
 async def exchange(pool: Pool, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts) -> Reply:
@@ -190,60 +43,116 @@ async def exchange(pool: Pool, outgoing: Outgoing, secret: Pairs, timeouts: Time
     """
     if isinstance(outgoing.body, Form):
         async with FormBody(outgoing.body) as form:
-            return await _exchange(pool, _request(outgoing, secret, timeouts, form), timeouts)
-    return await _exchange(pool, _request(outgoing, secret, timeouts, None), timeouts)
+            return await _exchange(pool, _prepared(outgoing, secret, form), timeouts)
+    return await _exchange(pool, _prepared(outgoing, secret, outgoing.body or b""), timeouts)
 
 
-async def _exchange(pool: Pool, request: httpx.Request, timeouts: Timeouts) -> Reply:
+async def _exchange(pool: Pool, request: _Prepared, timeouts: Timeouts) -> Reply:
+    door = pool.door(secure=request.address.scheme == b"https")
+    extensions = {"timeout": structs.asdict(timeouts)}
     try:
-        response = await pool.send(request)
-        content = await _content(response)
+        if isinstance(door, httpcore.AsyncConnectionPool):
+            return await _directly(door, request, extensions)
+        return await _through_httpx(door, request, extensions)
     except httpx.TimeoutException as error:
         raise APITimeoutError(_timed_out(error, timeouts)) from error
     except httpx.RequestError as error:
         raise APIConnectionError(str(error) or type(error).__name__) from error
-    pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
-    return Reply(response.status_code, Headers(pairs), content)
 
 
-def _request(outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, form: FormBody | None) -> httpx.Request:
-    """The request, with no header left for httpx to work out: that costs more than all of this."""
-    url = httpx.URL(outgoing.url)
-    body = outgoing.body if isinstance(outgoing.body, bytes) else b""
-    fields = {"host": ("Host", url.netloc.decode("ascii"))}
-    if form is not None:
-        fields["content-type"] = ("Content-Type", form.content_type)
-        size = ("Transfer-Encoding", "chunked") if form.length is None else ("Content-Length", str(form.length))
-        fields["content-length"] = size
+_PLAIN_TARGET = re.compile(r"(?:/(?!\.)[\w\-.~!$&'()*+,;=:@%]*)+(?:\?[\w\-.~!$&'()*+,;=:@%/?]*)?", re.ASCII)
+
+
+@lru_cache(64)
+def _read(url: str) -> _Address:
+    parsed = httpx.URL(url)
+    return _Address(parsed.raw_scheme, parsed.raw_host, parsed.port, parsed.netloc, parsed.raw_path)
+
+
+def _address(url: str) -> _Address:
+    """The parts of a URL; what httpx would leave as it is, it is not asked about each time."""
+    start = url.find("/", url.find("://") + 3)
+    if start > 0 and _PLAIN_TARGET.fullmatch(url, start):
+        return structs.replace(_read(url[:start]), target=url[start:].encode())
+    return _read(url)
+
+
+def _prepared(outgoing: Outgoing, secret: Pairs, body: bytes | FormBody) -> _Prepared:
+    address = _address(outgoing.url)
+    fields = {"host": (b"Host", address.netloc)}
+    if isinstance(body, FormBody):
+        fields["content-type"] = (b"Content-Type", body.content_type.encode())
+        size = None if body.length is None else (b"Content-Length", b"%d" % body.length)
+        fields["content-length"] = size or (b"Transfer-Encoding", b"chunked")
     elif body or outgoing.method not in ("GET", "DELETE"):
-        fields["content-length"] = ("Content-Length", str(len(body)))
-    fields |= {name.lower(): (name, value) for name, value in (*secret, *outgoing.headers)}
-    # As bytes, because of text httpx takes ASCII alone.
-    headers = [(name.encode(), value.encode("latin-1")) for name, value in fields.values()]
-    extensions = {"timeout": structs.asdict(timeouts)}
-    if form is not None:
-        return httpx.Request(outgoing.method, url, headers=headers, content=form, extensions=extensions)
-    stream = httpx.ByteStream(body)
-    request = httpx.Request(outgoing.method, url, headers=headers, stream=stream, extensions=extensions)
-    request.read()  # a transport of the caller's own may look at its `content`
-    return request
+        fields["content-length"] = (b"Content-Length", b"%d" % len(body))
+    for name, value in (*secret, *outgoing.headers):
+        fields[name.lower()] = (name.encode(), value.encode("latin-1"))
+    return _Prepared(outgoing.method, outgoing.url, address, list(fields.values()), body)
 
 
-async def _content(response: httpx.Response) -> bytes:
-    """The body, decompressed."""
-    if response.is_stream_consumed:
-        return await response.aread()
+async def _directly(door: httpcore.AsyncConnectionPool, request: _Prepared, extensions: dict[str, Any]) -> Reply:
+    """Send it as httpx's own transport does, without the models of request and response: they cost an eighth."""
+    at = request.address
+    url = httpcore.URL(scheme=at.scheme, host=at.host, port=at.port, target=at.target)
     try:
-        # Not aread(): it costs three more generators, and leaves them open where a body cannot be decompressed.
-        content = b"".join([piece async for piece in cast("httpx.AsyncByteStream", response.stream)])
+        response = await door.handle_async_request(
+            httpcore.Request(request.method, url, headers=request.headers, content=request.body, extensions=extensions)
+        )
+        content = await _whole(response.aiter_stream(), response.aclose)
+    except _CORE_ERRORS as error:
+        # Each has a namesake, which is what users of httpx know.
+        raise getattr(httpx, type(error).__name__)(str(error)) from error
+    return _reply(response.status, response.headers, content)
+
+
+_CORE_ERRORS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+async def _through_httpx(door: httpx.AsyncBaseTransport, request: _Prepared, extensions: dict[str, Any]) -> Reply:
+    if isinstance(request.body, FormBody):
+        sent = httpx.Request(
+            request.method, request.url, headers=request.headers, content=request.body, extensions=extensions
+        )
+    else:
+        stream = httpx.ByteStream(request.body)
+        sent = httpx.Request(request.method, request.url, headers=request.headers, stream=stream, extensions=extensions)
+        sent.read()  # a transport of the caller's own may look at its `content`
+    response = await door.handle_async_request(sent)
+    if response.is_stream_consumed:
+        content = await response.aread()  # decompressed already
+        return Reply(response.status_code, _headers(response.headers.raw), content)
+    content = await _whole(cast("httpx.AsyncByteStream", response.stream), response.aclose)
+    return _reply(response.status_code, response.headers.raw, content)
+
+
+async def _whole(pieces: AsyncIterable[bytes], close: Callable[[], Awaitable[None]]) -> bytes:
+    # Not httpx's aread(): it costs three more generators, and leaves them open where a body cannot be decompressed.
+    try:
+        content = b"".join([piece async for piece in pieces])
     except BaseException:
         with anyio.move_on_after(CLOSING, shield=True):
-            await response.aclose()
+            await close()
         raise
-    await response.aclose()
-    if (encoding := response.headers.get("content-encoding")) is None:
-        return content
-    return httpx.Response(response.status_code, headers={"Content-Encoding": encoding}, content=content).content
+    await close()
+    return content
+
+
+def _reply(status: int, raw: list[tuple[bytes, bytes]], content: bytes) -> Reply:
+    headers = _headers(raw)
+    if (encoding := headers.get("content-encoding")) is not None:
+        content = httpx.Response(status, headers={"Content-Encoding": encoding}, content=content).content
+    return Reply(status, headers, content)
+
+
+def _headers(raw: list[tuple[bytes, bytes]]) -> Headers:
+    return Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
 
 
 def _timed_out(error: httpx.TimeoutException, timeouts: Timeouts) -> str:

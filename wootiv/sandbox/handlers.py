@@ -14,8 +14,9 @@ from wootiv.operation import Operation
 from wootiv.sandbox.app import Answer, Handler, Refusal, Request, done, json_body, ok, stamp
 from wootiv.sandbox.grammar import Parsed, parse
 from wootiv.sandbox.store import Table
-from wootiv.wire.encode import Field, Misfit, MissingName, UnknownName, camel, spell
+from wootiv.wire.encode import Field, camel
 from wootiv.wire.shape import Shape
+from wootiv.wire.words import Misfit, MissingName, UnknownName, spell
 
 Tables = Mapping[str, Table]
 """By the path of their list, such as `/contacts`."""

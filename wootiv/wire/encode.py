@@ -38,17 +38,6 @@ from wootiv.wire.words import (
     spell,
 )
 
-__all__ = [
-    "Misfit",
-    "MissingName",
-    "Unfit",
-    "UnknownName",
-    "camel",
-    "describe",
-    "nearest",
-    "spell",
-]  # of words: asked for here
-
 Encoder: TypeAlias = Callable[[Any, str], Any]
 """(value, its path) -> plain data with the wire's names; raises `Misfit`."""
 
