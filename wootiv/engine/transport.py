@@ -60,7 +60,9 @@ async def _exchange(pool: Pool, request: _Prepared, timeouts: Timeouts) -> Reply
         raise APIConnectionError(str(error) or type(error).__name__) from error
 
 
-_PLAIN_TARGET = re.compile(r"(?:/(?!\.)[\w\-.~!$&'()*+,;=:@%]*)+(?:\?[\w\-.~!$&'()*+,;=:@%/?]*)?", re.ASCII)
+_PATH = r"[\w\-.~!$&'()*+,;=:@]*(?:%[0-9A-Fa-f]{2}[\w\-.~!$&'()*+,;=:@]*)*"
+_QUERY = _PATH.replace(":@", ":@/?")
+_PLAIN_TARGET = re.compile(rf"(?:/(?!\.){_PATH})+(?:\?{_QUERY})?", re.ASCII)
 
 
 @lru_cache(64)
