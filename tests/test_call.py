@@ -49,7 +49,8 @@ def test_a_call_cannot_be_changed():
 def test_a_call_says_what_it_asks_for():
     assert repr(CALLS[0]) == "<Call contacts.retrieve: GET /contacts/a%2Fb>"
     assert repr(CALLS[2].options) == (
-        "<CallOptions timeout=Timeouts(connect=5.0, read=5.0, write=5.0, pool=5.0), max_retries=0, idempotency_key='k'>"
+        "<CallOptions timeout=Timeouts(connect=5.0, read=5.0, write=5.0, pool=None), "
+        "max_retries=0, idempotency_key='k'>"
     )
     assert repr(CALLS[1].options) == "<CallOptions extra_headers=['A', 'C']>"
     assert CALLS[0].options.timeout is UNSET

@@ -184,8 +184,8 @@ def test_the_options_unless_given(client):
 @pytest.mark.parametrize(
     ("given", "phases"),
     [
-        (5, (5, 5, 5, 5)),
-        (0.5, (0.5, 0.5, 0.5, 0.5)),
+        (5, (5, 5, 5, None)),
+        (0.5, (0.5, 0.5, 0.5, None)),
         (None, (None, None, None, None)),
         (float("inf"), (None, None, None, None)),
         (httpx.Timeout(9, connect=1), (1, 9, 9, 9)),

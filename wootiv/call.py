@@ -127,7 +127,7 @@ def read_timeout(given: Any, path: str) -> Timeouts:
         phases = (given.connect, given.read, given.write, given.pool)
         return Timeouts(*(read_seconds(phase, path) for phase in phases))
     seconds = read_seconds(given, path)
-    return Timeouts(seconds, seconds, seconds, seconds)
+    return Timeouts(seconds, seconds, seconds)  # a crowd that waits for its turn is no fault of the network's
 
 
 def read_seconds(given: Any, path: str) -> float | None:

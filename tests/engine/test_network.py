@@ -278,3 +278,16 @@ async def test_a_client_that_is_closed_under_a_request_ends_it(serve, hang, anyi
             await anyio.to_thread.run_sync(server.wait_until, lambda server: server.asked)
             with anyio.fail_after(5):
                 await client.aclose()
+
+
+async def test_a_cancellation_raised_by_hand_in_a_transport_comes_out_as_itself():
+    def raise_by_hand(request):
+        raise anyio.get_cancelled_exc_class()
+
+    if anyio.get_cancelled_exc_class().__module__.startswith("trio"):
+        pytest.skip("trio's cannot be made by hand")
+    async with AsyncWootiv(
+        api_key="key", base_url="http://a.test", transport=httpx.MockTransport(raise_by_hand)
+    ) as one:
+        with pytest.raises(anyio.get_cancelled_exc_class()):
+            await one.get("/")

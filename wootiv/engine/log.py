@@ -40,13 +40,15 @@ def waiting(method: str, template: str, seconds: float) -> None:
 
 
 _told: set[str] = set()
+_COUNTS = {"$.count", "$.limit", "$.offset"}
+"""What pages say of themselves beside what their shape keeps: the caller has these from the rows and the query."""
 
 
 def tell_undeclared(response: APIResponse[Any], template: str, answer: Any) -> None:
     """Log fields that the server sent and no shape declares, once a path. Looked for only where somebody listens."""
     if not log.isEnabledFor(logging.DEBUG):
         return
-    for path in undeclared(response, answer):
+    for path in undeclared(response, answer) - _COUNTS:
         if (text := f"{template} {path}") not in _told:
             _told.add(text)
             log.debug("%s: the server sent a field that is not declared, it stays in the raw forms only", text)

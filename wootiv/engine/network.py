@@ -1,5 +1,6 @@
 """Connections that a client and its views share: whose event loop they belong to, and when they end."""
 
+import math
 import os
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -173,7 +174,9 @@ async def _isolated(send: Callable[[], Awaitable[Reply]]) -> Reply:
     async def child() -> None:  # noqa: ASYNC910 - the attempt is one
         try:
             outcome.append(await send())
-        except anyio.get_cancelled_exc_class():
+        except anyio.get_cancelled_exc_class() as error:
+            if anyio.current_effective_deadline() > -math.inf:
+                outcome.append(error)  # nobody cancelled us: a transport of the caller's raised it by hand
             raise
         except BaseException as error:  # noqa: BLE001 - handed to the parent as a value, so that no group wraps it
             outcome.append(error)

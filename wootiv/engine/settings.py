@@ -111,7 +111,7 @@ def first_settings(given: Mapping[str, Any]) -> Settings:
         base_url=ENVIRONMENTS["production"],
         is_default=base_url is None,
         api_key=None,
-        timeout=Timeouts(60.0, 60.0, 60.0, 60.0),
+        timeout=Timeouts(60.0, 60.0, 60.0),
         total_timeout=None,
         max_retries=2,
         max_retry_after=60.0,
