@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, TypeVar, Unpack, overload
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack, overload
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
@@ -20,82 +20,46 @@ R = TypeVar("R")
 Files = Mapping[str, FileInput | list[FileInput]]
 
 
+class Asked(TypedDict, total=False):
+    """What a verb sends beside its path."""
+
+    body: object
+    """Sent as JSON; with `files`, a mapping of text fields."""
+    query: Mapping[str, object]
+    """Query parameters; a list repeats its key."""
+    files: Files
+    """Sent as a form: field names to files, or to lists of them."""
+
+
+class VerbOptions(Asked, Options):
+    """Arguments of every verb."""
+
+
 class AsyncVerb(Protocol):
     """A verb of `AsyncWootiv`."""
 
     @overload
-    async def __call__(
-        self,
-        path: str,
-        *,
-        cast_to: type[R],
-        body: object = ...,
-        query: Mapping[str, object] = ...,
-        files: Files = ...,
-        **options: Unpack[Options],
-    ) -> R: ...
+    async def __call__(self, path: str, *, cast_to: type[R], **asked: Unpack[VerbOptions]) -> R: ...
     @overload
-    async def __call__(
-        self,
-        path: str,
-        *,
-        body: object = ...,
-        query: Mapping[str, object] = ...,
-        files: Files = ...,
-        **options: Unpack[Options],
-    ) -> Any: ...
+    async def __call__(self, path: str, **asked: Unpack[VerbOptions]) -> Any: ...
 
 
 class BlockingVerb(Protocol):
     """A verb of `Wootiv`."""
 
     @overload
-    def __call__(
-        self,
-        path: str,
-        *,
-        cast_to: type[R],
-        body: object = ...,
-        query: Mapping[str, object] = ...,
-        files: Files = ...,
-        **options: Unpack[Options],
-    ) -> R: ...
+    def __call__(self, path: str, *, cast_to: type[R], **asked: Unpack[VerbOptions]) -> R: ...
     @overload
-    def __call__(
-        self,
-        path: str,
-        *,
-        body: object = ...,
-        query: Mapping[str, object] = ...,
-        files: Files = ...,
-        **options: Unpack[Options],
-    ) -> Any: ...
+    def __call__(self, path: str, **asked: Unpack[VerbOptions]) -> Any: ...
 
 
 class UnsentVerb(Protocol):
     """A verb of `wootiv.calls`."""
 
     @overload
-    def __call__(
-        self,
-        path: str,
-        *,
-        cast_to: type[R],
-        body: object = ...,
-        query: Mapping[str, object] = ...,
-        files: Files = ...,
-        **options: Unpack[Options],
-    ) -> Call[R]: ...
+    def __call__(self, path: str, *, cast_to: type[R], **asked: Unpack[VerbOptions]) -> Call[R]: ...
     @overload
-    def __call__(
-        self,
-        path: str,
-        *,
-        body: object = ...,
-        query: Mapping[str, object] = ...,
-        files: Files = ...,
-        **options: Unpack[Options],
-    ) -> Call[Any]: ...
+    def __call__(self, path: str, **asked: Unpack[VerbOptions]) -> Call[Any]: ...
 
 
 class Verb:
@@ -113,24 +77,20 @@ class Verb:
     @overload
     def __get__(self, resource: None, owner: object) -> "Verb": ...
     def __get__(self, resource: Any, owner: object) -> Any:
-        """Open the verb into a plain function."""
-        return self if resource is None else _function(self.method, resource._runner.run)  # noqa: SLF001
+        """Open the verb into a plain function, once a tree."""
+        if resource is None:
+            return self
+        function = _function(self.method, resource._runner.run)  # noqa: SLF001 - one mechanism
+        resource.__dict__[function.__name__] = function
+        return function
 
 
 def _function(method: str, run: Callable[[Call[Any]], Any]) -> Callable[..., Any]:
     name = method.lower()
 
-    def verb(
-        path: str,
-        *,
-        cast_to: Any = Any,
-        body: object = None,
-        query: Mapping[str, object] | None = None,
-        files: Files | None = None,
-        **options: Unpack[Options],
-    ) -> Any:
+    def verb(path: str, *, cast_to: Any = Any, **asked: Unpack[VerbOptions]) -> Any:
         try:
-            call = _call(method, path, cast_to, body, query or {}, files, options)
+            call = _call(method, path, cast_to, asked)
         except (Misfit, UnknownName) as error:
             message = f"{name}: {error}"
             raise (ValueError if isinstance(error, Unfit) else TypeError)(message) from None
@@ -145,34 +105,27 @@ def _function(method: str, run: Callable[[Call[Any]], Any]) -> Callable[..., Any
     return verb
 
 
-def _call(  # noqa: PLR0917 - the verb's own arguments, in its order
-    method: str,
-    path: str,
-    cast_to: Any,
-    body: object,
-    query: Mapping[str, object],
-    files: Files | None,
-    options: Options,
-) -> Call[Any]:
-    for name in options:
-        if name not in Options.__annotations__:
-            near = nearest(name, ("cast_to", "body", "query", "files", *Options.__annotations__))
-            raise UnknownName(f"unknown argument '{name}'{near}")
+def _call(method: str, path: str, cast_to: Any, asked: VerbOptions) -> Call[Any]:
+    known = fields_of(VerbOptions)
+    if unknown := next((name for name in asked if name not in known), None):
+        raise UnknownName(f"unknown argument '{unknown}'{nearest(unknown, ('cast_to', *known))}")
     split = urlsplit(encoder_for(str)(path, "path"))
     if not re.fullmatch(r"/(?!/)[^\s#\x00-\x1f\x7f]*", path):
         raise Unfit("path", "a path below base_url that begins with one /, without white space or #", describe(path))
     _check_type(cast_to)
-    pairs = override(tuple(parse_qsl(split.query, keep_blank_values=True)), read_query(query, "query"))
+    pairs = override(
+        tuple(parse_qsl(split.query, keep_blank_values=True)), read_query(asked.get("query") or {}, "query")
+    )
     return Call(
         operation=method.lower(),
         method=method,
         template=split.path,
         path=quote(split.path, safe="/%:@!$&'()*+,;=~"),
         shown_path=split.path,
-        query=override(pairs, read_query(options.get("extra_query", {}), "extra_query")),
-        body=_body(body, options.get("extra_body", {}), files),
+        query=override(pairs, read_query(asked.get("extra_query", {}), "extra_query")),
+        body=_body(asked.get("body"), asked.get("extra_body", {}), asked.get("files")),
         answer=None if cast_to is type(None) else cast_to,
-        options=read_options(options),
+        options=read_options(asked),
     )
 
 
@@ -204,4 +157,4 @@ def _check_type(cast_to: Any) -> None:
 def _opened(signature: inspect.Signature) -> inspect.Signature:
     """The signature with the options as keywords of their own."""
     own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    return signature.replace(parameters=[*own, *(parameter(field) for field in fields_of(Options).values())])
+    return signature.replace(parameters=[*own, *(parameter(field) for field in fields_of(VerbOptions).values())])
