@@ -186,6 +186,15 @@ def test_a_secret_shows_in_no_message_and_no_repr():
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("secret", "kind"), [(b"hunter2", TypeError), ("hunter2\ud800", ValueError), ("", ValueError)])
+def test_a_secret_in_a_path_shows_in_no_message_and_no_repr(secret, kind):
+    with pytest.raises(kind, match=r"passcode must be text that a path can hold, not empty, got a value of type"):
+        calls.auth.recovery.passcode.retrieve(secret)
+    call = calls.invitation_acceptance.retrieve("hunter2", passcode="hunter2")
+    assert (call.path, call.shown_path) == ("/invitation_acceptance/hunter2", "/invitation_acceptance/***")
+    assert "hunter2" not in f"{call!r} {call.__rich_repr__()}"
+
+
 # Values
 
 
@@ -341,6 +350,15 @@ def test_an_id_of_the_path_and_an_id_of_the_body_are_two():
     assert call.path == "/org/o/events/from-path"
     assert msgspec.json.decode(call.body)["id"] == "b"
     assert events.create(path_id="x", org="o", **EVENT).path == "/org/o/events/x"
+
+
+def test_an_id_that_the_path_has_no_place_for_goes_into_the_body_by_its_name_on_the_wire():
+    call = calls.subscriptions.change.update("s1", plan_name="enterprise")
+    assert (call.method, call.path) == ("PATCH", "/subscription/change")
+    assert msgspec.json.decode(call.body) == {"id": "s1", "planName": "enterprise"}
+    assert calls.subscriptions.change.update(path_id="s1", plan_name="enterprise") == call
+    with pytest.raises(TypeError, match=r"missing argument 'path_id' \(str\)"):
+        calls.subscriptions.change.update(plan_name="enterprise")
 
 
 def test_a_declaration_whose_parameters_are_not_those_of_its_path_is_refused():

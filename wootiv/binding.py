@@ -12,10 +12,10 @@ from wootiv.call import Call, Options, read_body, read_options, read_query
 from wootiv.cursor import Kind, PageData, begin
 from wootiv.message import Pairs
 from wootiv.query import MAX_LIST, override, values
-from wootiv.wire.encode import Field, encode_fields, field_of, fields_of
+from wootiv.wire.encode import Field, camel, encode_fields, field_of, fields_of
 from wootiv.wire.shape import Mark
 from wootiv.wire.text import path_text, query_text
-from wootiv.wire.words import Misfit, MissingName, Unfit, UnknownName
+from wootiv.wire.words import Misfit, MissingName, Unfit, UnknownName, kind_of
 
 
 class Declaration(Struct, frozen=True):
@@ -39,8 +39,11 @@ class Declaration(Struct, frozen=True):
         hints = get_type_hints(declared, include_extras=True)
         given = list(inspect.signature(declared).parameters.values())[1:]
         positional = tuple(p.name for p in given if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        path = _placeholders([p.name for p in given if p.kind is not inspect.Parameter.VAR_KEYWORD], template)
-        fields = {name: _raw(field_of(name, hints[name], required=True)) for name in path}
+        names = [p.name for p in given if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        fields = {name: field_of(name, hints[name], required=True) for name in names}
+        # What has a name of its own on the wire is no part of the path: it goes where the keywords go.
+        path = _placeholders([f.name for f in fields.values() if f.wire == camel(f.name)], template)
+        fields |= {name: _raw(fields[name]) for name in path}
         keywords = next((get_args(hint)[0] for hint in hints.values() if get_origin(hint) is Unpack), Options)
         fields |= {f.name: _raw(f) if f.name in _OPTIONS else f for f in fields_of(keywords).values()}
         own = [f for f in fields.values() if f.name not in path and f.name not in Options.__annotations__]
@@ -115,8 +118,8 @@ class Declaration(Struct, frozen=True):
         """The path, and the path without its secrets."""
         path = shown = self.template
         for name, placeholder in self.path.items():
-            value = path_text(encoded[name], name)
             secret = Mark.SECRET in self.fields[name].marks
+            value = _secret_path_text(encoded[name], name) if secret else path_text(encoded[name], name)
             path = path.replace(f"{{{placeholder}}}", value)
             shown = shown.replace(f"{{{placeholder}}}", "***" if secret else value)
         return path, shown
@@ -152,6 +155,13 @@ def _placeholders(names: list[str], template: str) -> dict[str, str]:
         message = f"the parameters {names} are not those of {template}"
         raise TypeError(message)
     return path
+
+
+def _secret_path_text(value: Any, name: str) -> str:
+    try:
+        return path_text(value, name)
+    except Misfit as misfit:
+        raise type(misfit)(name, "text that a path can hold, not empty", kind_of(value)) from None
 
 
 def _place(method: str, field: Field) -> str:

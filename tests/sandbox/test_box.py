@@ -1,5 +1,9 @@
 """The sandbox as its users meet it: doors, errors, crud, uploads."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Literal, get_args, get_origin, is_typeddict
+
 import httpx
 import pytest
 
@@ -7,6 +11,9 @@ from wootiv import AuthenticationError, BadRequestError, InternalServerError, No
 from wootiv.api.tree import Api
 from wootiv.operation import operations_of
 from wootiv.sandbox.app import Request
+from wootiv.wire.encode import fields_of
+from wootiv.wire.shape import Shape
+from wootiv.wire.words import options_of
 
 KEY = {"Authorization": "Bearer any-key"}
 
@@ -31,20 +38,33 @@ def test_every_row_decodes_with_no_oddity(face):
         assert response.parse().data
 
 
+def example_argument(hint):
+    """Something of a type that an argument may have."""
+    hint = options_of(hint)[0]
+    if is_typeddict(hint):
+        return {name: example_argument(field.hint) for name, field in fields_of(hint).items()}
+    if get_origin(hint) is Annotated:
+        return example_argument(get_args(hint)[0])
+    if get_origin(hint) is Literal:
+        return get_args(hint)[0]
+    if isinstance(hint, type) and issubclass(hint, Shape):
+        return {}
+    plain = {Mapping: {}, Sequence: [], datetime: "2024-01-02", bool: True, int: 1}
+    return plain.get(get_origin(hint) or hint, "text")
+
+
 def test_every_operation_has_an_answer_that_decodes_with_no_oddity(sandbox):
-    group, contact = (next(iter(sandbox.tables[path]))["id"] for path in ("/contact_group", "/contacts"))
-    path_values = {"id": None, "filename": "a.txt", "pathname": "p"}
+    ids = {path[1:]: next(iter(table))["id"] for path, table in sandbox.tables.items()}
     for name, operation in operations_of(Api):
         owner = calls
         for step in name.split("."):
             owner = getattr(owner, step)
         declaration = operation.declaration
-        given = {key: path_values[key] for key in declaration.path}
-        if "id" in given:
-            given["id"] = group if name.startswith("contact_group") else contact
+        given = dict.fromkeys(declaration.path, ids.get(name.partition(".")[0], "text"))
         given |= {key: b"x" for key in declaration.files if key == "file"}
         given |= {key: [b"x"] for key in declaration.files if key == "bulk"}
-        given |= {key: {} if key == "metadata" else "text" for key in declaration.body}
+        wanted = {key for key in declaration.query if declaration.fields[key].required} | declaration.body
+        given |= {key: example_argument(declaration.fields[key].hint) for key in wanted}
         response = sandbox.client().send(owner(**given))
         assert (name, response.status_code) == (name, 201 if operation.method == "POST" else 200)
         assert response.oddities == (), name

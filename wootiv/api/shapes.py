@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict
 
 from msgspec import Meta
 
@@ -24,6 +24,22 @@ class Audit(Shape, frozen=True, rename=None):
     version: int = LEFT_OUT
 
 
+class Reference(Shape, frozen=True):
+    """Another record, by its id alone."""
+
+    id: str = LEFT_OUT
+
+
+class ReferenceTo(TypedDict):
+    """The id of a record that is meant: `{"id": role.id}`."""
+
+    id: str
+
+
+Plan: TypeAlias = Literal["free", "personal_pro", "business_pro", "enterprise"] | str
+SubscriptionStatus: TypeAlias = Literal["active", "inactive", "trial", "canceled", "expired"] | str
+
+
 class Workspace(Shape, frozen=True):
     """The tenant that owns mailboxes, contacts and members."""
 
@@ -33,8 +49,32 @@ class Workspace(Shape, frozen=True):
     owner_id: str = LEFT_OUT
     slug: str = LEFT_OUT
     """Part of the workspace's URL."""
-    subscription_id: str = LEFT_OUT
+    subscription: "Subscription | None" = NULLABLE
+    """Sent unasked with a workspace, not with one that `join` brings."""
+    subscription_id: str | None = NULLABLE
     workspace_members: list[str] = LEFT_OUT
+
+
+class Subscription(Shape, frozen=True):
+    """A workspace's subscription to a plan."""
+
+    id: str = LEFT_OUT
+    audit: Audit = LEFT_OUT
+    end_date: datetime = LEFT_OUT
+    history: list[list[Any]] = LEFT_OUT
+    """Earlier plans; what an entry holds is not declared."""
+    plan_name: Plan = LEFT_OUT
+    start_date: datetime = LEFT_OUT
+    status: SubscriptionStatus = LEFT_OUT
+    workspace: Workspace | None = NULLABLE
+    """Sent unasked with a subscription, not with a workspace's."""
+    workspace_id: str = LEFT_OUT
+
+
+class IdInBody(TypedDict, total=False):
+    """An id that the body may have beside the one in the path."""
+
+    body_id: Annotated[str, Wire("id")]
 
 
 class ReadQuery(TypedDict, total=False):

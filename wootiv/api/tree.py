@@ -3,8 +3,17 @@
 from collections.abc import Mapping
 from typing import Annotated, Unpack
 
+from wootiv.api.auth import Auth
 from wootiv.api.contacts import ContactGroups, Contacts
+from wootiv.api.inbound import Inbound
+from wootiv.api.invitations import InvitationAcceptance, InvitationReattempt, Invitations
+from wootiv.api.mailboxes import Mailboxes
+from wootiv.api.registry import Registry
+from wootiv.api.roles import RoleAssignments, Roles
+from wootiv.api.spaces import Space, Workspaces
 from wootiv.api.storage import Aws
+from wootiv.api.subscriptions import Features, Subscriptions
+from wootiv.api.users import Users
 from wootiv.call import Options
 from wootiv.operation import GET, Keep, M, Resource, Unsent
 from wootiv.verbs import Verb
@@ -31,9 +40,23 @@ class Api(Resource[M]):
     """Every operation, by the path of its attribute; and verbs for those that are not declared."""
 
     root: Root[M]
+    auth: Auth[M]
+    space: Space[M]
+    wspaces: Workspaces[M]
+    roles: Roles[M]
+    role_assignments: RoleAssignments[M]
+    invitations: Invitations[M]
+    invitation_acceptance: InvitationAcceptance[M]
+    invitation_reattempt: InvitationReattempt[M]
+    users: Users[M]
     aws: Aws[M]
+    registry: Registry[M]
+    features: Features[M]
+    subscriptions: Subscriptions[M]
     contacts: Contacts[M]
     contact_group: ContactGroups[M]
+    mailbox: Mailboxes[M]
+    inbound: Inbound[M]
 
     get: Verb = Verb("GET")
     """GET a path that no operation declares; `cast_to` is the type to read the answer as."""

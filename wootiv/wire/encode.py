@@ -120,6 +120,9 @@ def encoder_for(hint: Any) -> Encoder:  # noqa: PLR0911 - one line for each kind
         return _nullable(encoder_for(Union[tuple(o for o in options if o is not type(None))]), spell(hint))  # noqa: UP007 - made at run time
     if datetime in options:
         return _encode_datetime
+    if len(options) > 1 and (typed := next(filter(_is_typeddict, options), None)):
+        rest: Any = Union[tuple(o for o in options if o is not typed)]  # noqa: UP007
+        return _typed_dict_or(typed, encoder_for(rest))
     if len(options) > 1 and (mapping := next(filter(_is_mapping, options), None)):
         others: Any = Union[tuple(o for o in options if o is not mapping)]  # noqa: UP007
         return _either(encoder_for(mapping), encoder_for(others), spell(hint))
@@ -201,6 +204,17 @@ def _typed_dict_encoder(typed_dict: type) -> Encoder:
         return {known[name].wire: item for name, item in encoded.items()}
 
     return encode
+
+
+def _typed_dict_or(typed_dict: type, encode: Encoder) -> Encoder:
+    """A mapping that has any of the TypedDict's own keys is meant for one; all else is taken as it comes."""
+    encode_typed = encoder_for(typed_dict)
+
+    def encode_either(value: Any, path: str) -> Any:
+        meant = isinstance(value, Mapping) and not value.keys().isdisjoint(fields_of(typed_dict))
+        return (encode_typed if meant else encode)(value, path)
+
+    return encode_either
 
 
 def _struct_items(value: Struct) -> Iterable[tuple[str, Any]]:
