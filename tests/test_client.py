@@ -104,7 +104,7 @@ def test_a_malformed_key_is_refused_and_not_shown(client, key, monkeypatch):
     assert len(key) < 2 or key not in str(caught.value)
     if "\x00" not in key:
         monkeypatch.setenv("WOOTIV_API_KEY", key)
-        with pytest.raises(ValueError, match="api_key"):
+        with pytest.raises(ValueError, match="WOOTIV_API_KEY must be latin-1 text"):
             client()
 
 
@@ -324,7 +324,7 @@ def test_a_view_of_a_view_keeps_what_it_does_not_change(client):
 
 @CLIENTS
 def test_a_view_takes_no_options_of_the_connections(client):
-    with pytest.raises(TypeError, match="with_options: unknown argument 'proxies'"):
+    with pytest.raises(TypeError, match="with_options: proxies belongs to the connections"):
         client(api_key="key").with_options(proxies="http://p:1")
 
 

@@ -93,6 +93,11 @@ class APIResponseValidationError(APIError):
         """The HTTP status."""
         return self.response.status_code
 
+    @property
+    def request_id(self) -> str | None:
+        """The id that the server, or a proxy before it, gave the request."""
+        return self.response.request_id
+
 
 class ClientStateError(APIError, RuntimeError):
     """The client cannot be used here: it is closed, or belongs to another event loop, thread or process."""

@@ -150,6 +150,10 @@ class Attempt(Struct, frozen=True):
     """A write that went out and got no answer: the server may have carried it out."""
 
 
+_SHOWN = 300
+"""Characters of a URL that messages show; `url` has them all."""
+
+
 class SentRequest(Struct, frozen=True):
     """What was asked, without secrets: the values of headers and credentials are not kept."""
 
@@ -158,7 +162,7 @@ class SentRequest(Struct, frozen=True):
     header_names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.method} {self.url}"
+        return f"{self.method} {self.url if len(self.url) <= _SHOWN else self.url[:_SHOWN] + '...'}"
 
 
 class APIResponse(Discreet, Generic[R_co], frozen=True, eq=False, gc=False):

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from typing import Any
 
 from wootiv.message import APIResponse, Attempt
@@ -14,6 +15,8 @@ log.addHandler(logging.NullHandler())
 def set_up() -> None:
     """Log to standard error if the environment asks for it: `WOOTIV_LOG=info` or `debug`."""
     level = os.environ.get("WOOTIV_LOG", "").upper()
+    if level not in ("", "INFO", "DEBUG"):
+        warnings.warn(f"WOOTIV_LOG must be info or debug, got {level.lower()!r}: nothing is logged", stacklevel=4)
     if level in ("INFO", "DEBUG") and not any(type(handler) is logging.StreamHandler for handler in log.handlers):
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
@@ -27,7 +30,7 @@ def attempted(method: str, template: str, attempt: Attempt, request_id: str | No
         "%s %s -> %s in %.0f ms (attempt %d, request %s)",
         method,
         template,
-        attempt.status or attempt.error,
+        attempt.status or (attempt.error or "").partition(":")[0],  # its text may hold an address, with its query
         attempt.elapsed * 1000,
         attempt.number,
         request_id or "-",

@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from wootiv.engine.limits import POOL_SIZE, Slots, pools_for
-from wootiv.engine.pools import CLOSING, NetworkOptions, Pool, close_given
+from wootiv.engine.pools import CLOSING, NetworkOptions, Pool, close_given, close_with
 from wootiv.engine.transport import exchange
 from wootiv.errors import ClientStateError
 from wootiv.message import Outgoing, Pairs, Reply, Timeouts
@@ -25,6 +25,7 @@ class Network:
         self.options = options
         self.closed: bool = False
         self._session: _Session | None = None
+        close_with(self, options.transport)
 
     async def attempt(
         self, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, goes_out: Callable[[], None]

@@ -1,11 +1,13 @@
 """Pools of connections, and what they are made of: httpx's own, proxies, or a transport of the caller's."""
 
+import os
 import ssl
+import weakref
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, cast
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import anyio.lowlevel
@@ -50,8 +52,10 @@ def check_network(transport: Any, proxies: Any, verify: Any) -> None:
 def _check_proxy(address: str, proxy: Proxy | None) -> None:
     try:
         httpx.AsyncClient(mounts={address: None}, verify=_no_context(), trust_env=False)
-        if isinstance(proxy, str | httpx.URL):
-            httpx.Proxy(proxy)
+        if proxy is not None:
+            httpx.AsyncHTTPTransport(proxy=proxy, verify=_no_context())
+    except ImportError:
+        raise ValueError("proxies: a socks proxy wants one more package: pip install 'httpx[socks]'") from None
     except (ValueError, httpx.InvalidURL):
         # Not the text of httpx: an address may hold a password.
         message = (
@@ -69,6 +73,13 @@ def routes(proxies: Proxies | None) -> Mapping[str, Proxy | None]:
     if isinstance(proxies, Mapping):
         return proxies
     return {} if proxies is None else {"all://": proxies}
+
+
+def is_direct(options: NetworkOptions, host: str) -> bool:
+    """Whether requests to a host go there by connections of ours, and by no proxy."""
+    if options.transport is not None or options.proxies is not None:
+        return False
+    return not getproxies() or bool(proxy_bypass(host))
 
 
 class Pool:
@@ -147,13 +158,28 @@ class _Given(httpx.AsyncBaseTransport):
         transport = cast("httpx.BaseTransport", self._transport)
         response = transport.handle_request(request)
         try:
-            response.read()
+            content = b"".join(cast("httpx.SyncByteStream", response.stream))
         finally:
             response.close()
-        return response
+        # Anew: httpx's async client, which stands before it where there are proxies, takes no blocking stream.
+        return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(content))
 
     async def aclose(self) -> None:
         """Leave it open: the client closes it, the loop's end does not."""
+
+
+def close_with(owner: object, transport: Transport | None) -> None:
+    """Close a blocking transport of the caller's own when its owner is gone, or the process ends.
+
+    Not at a loop's end, as our connections are: it may serve several. And not in a forked child: it is the parent's.
+    """
+    if isinstance(transport, httpx.BaseTransport) and not isinstance(transport, httpx.AsyncBaseTransport):
+        weakref.finalize(owner, _close_in, os.getpid(), transport)
+
+
+def _close_in(pid: int, transport: httpx.BaseTransport) -> None:
+    if pid == os.getpid():
+        transport.close()
 
 
 async def close_given(transport: Transport | None) -> None:

@@ -70,7 +70,10 @@ async def again(
     while True:
         state.set_exception((type(failure), failure, failure.__traceback__))
         asked = (isinstance(failure, APIStatusError) and failure.retry_after) or 0.0
-        if asked > max_retry_after or not await _hook(by.retry, state):
+        if asked > max_retry_after:
+            failure.message += f" (it asks to wait {asked:g} s, above max_retry_after of {max_retry_after:g} s)"
+            raise failure
+        if not await _hook(by.retry, state):
             raise failure
         state.upcoming_sleep = seconds = max(asked, float(await _hook(by.wait, state)))
         if await _hook(by.stop, state):

@@ -15,10 +15,11 @@ from wootiv.call import Call, Extras
 from wootiv.cursor import Cursor, begin
 from wootiv.engine import log
 from wootiv.engine.network import Network
+from wootiv.engine.pools import is_direct
 from wootiv.engine.retry import again, rules, worth_retrying
 from wootiv.engine.settings import Settings
 from wootiv.engine.transport import never_sent, unreachable
-from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError
+from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, ClientStateError
 from wootiv.message import APIResponse, Attempt, Form, Outgoing, Pairs, Reply, SentRequest
 from wootiv.pages import Fetch
 from wootiv.query import override
@@ -91,7 +92,9 @@ class _Life(Generic[R]):
         try:
             return await self._attempt()
         except (APIConnectionError, APIStatusError) as error:
-            if self.settings.is_default and unreachable(error):
+            if self.network.closed:
+                raise self._closed_meanwhile() from error.__cause__
+            if self.settings.is_default and unreachable(error) and self._goes_direct():
                 raise self._nothing_listens() from error.__cause__
             if not self._may_try_again(error):
                 raise
@@ -198,6 +201,13 @@ class _Life(Generic[R]):
     def _out_of_time(self) -> APITimeoutError:
         message = f"total_timeout of {self.limit:g} s ran out"
         return APITimeoutError(message, request=self.request, attempts=tuple(self._attempts))
+
+    def _goes_direct(self) -> bool:
+        return is_direct(self.network.options, urlsplit(self.settings.base_url).hostname or "")
+
+    def _closed_meanwhile(self) -> ClientStateError:
+        message = "the client was closed during the call"
+        return ClientStateError(message, request=self.request, attempts=tuple(self._attempts))
 
     def _nothing_listens(self) -> APIConnectionError:
         message = (

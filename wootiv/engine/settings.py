@@ -123,7 +123,7 @@ def first_settings(given: Mapping[str, Any]) -> Settings:
     known = {name: value for name, value in given.items() if name in WithOptions.__annotations__ and name != "base_url"}
     settings = changed_settings(settings, {**known, **({} if base_url is None else {"base_url": base_url})})
     if settings.api_key is None and not given.get("anonymous"):
-        settings = changed_settings(settings, {"api_key": _key_of_environment()})
+        settings = structs.replace(settings, api_key=_key_of_environment())
     return settings
 
 
@@ -148,7 +148,7 @@ def _changes(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
         changes |= {"base_url": _environment(given["environment"]), "is_default": given["environment"] == "production"}
     if given.get("base_url") is not None:
         changes |= {"base_url": _base_url(given["base_url"]), "is_default": False}
-    if given.get("anonymous"):
+    if _flag(given.get("anonymous", False), "anonymous"):
         if given.get("api_key") is not None:
             raise Unfit("anonymous", "False beside an api_key", "True")
         changes["api_key"] = None
@@ -189,18 +189,18 @@ def _key_of_environment() -> str:
     if key is None:
         message = "no API key: give api_key=, or set WOOTIV_API_KEY; anonymous=True sends none"
         raise ValueError(message)
-    return key
+    try:
+        return _api_key(key, "WOOTIV_API_KEY")
+    except Misfit as error:
+        raise _plain(error) from None
 
 
-def _api_key(given: Any) -> str:
+def _api_key(given: Any, path: str = "api_key") -> str:
     if not isinstance(given, str):
-        raise Misfit("api_key", "str", f"another {type(given).__name__}")
+        raise Misfit(path, "str", f"a value of type {type(given).__name__}")
     if not re.fullmatch(r"[\x21-\x7e\xa1-\xff]+", given):
-        raise Unfit(
-            "api_key",
-            "latin-1 text without white space or control characters",
-            "something else" if given else "empty text",
-        )
+        broken = "white space" if re.search(r"\s", given) else "characters that no header can hold"
+        raise Unfit(path, "latin-1 text without white space", f"text with {broken}" if given else "empty text")
     return given
 
 
@@ -218,9 +218,12 @@ def _base_url(given: Any) -> str:
     try:
         split = urlsplit(text)
         port_is_fine = split.port is None or split.port > 0
-    except ValueError:
-        raise Unfit("base_url", expected, describe(_without_password(text))) from None
-    malformed = split.scheme not in ("http", "https") or not split.hostname or split.query or split.fragment
+    except ValueError as error:
+        raise Unfit("base_url", expected, f"{describe(_without_password(text))}: {error}".rstrip(": ")) from None
+    if split.query or split.fragment:
+        expected += ", with no query (default_query sends one)"
+        raise Unfit("base_url", expected, describe(_without_password(text)))
+    malformed = split.scheme not in ("http", "https") or not split.hostname
     if malformed or not port_is_fine or re.search(r"[\s\x00-\x1f]", text):
         raise Unfit("base_url", expected, describe(_without_password(text)))
     if "@" in split.netloc:
@@ -254,6 +257,8 @@ def _flag(given: Any, path: str) -> bool:
 def check_names(given: Mapping[str, Any], known: type, name: str) -> None:
     """Raise `TypeError` for an option that is not there, with the nearest one that is."""
     for option in given:
+        if option not in known.__annotations__ and option in NetworkOptions.__struct_fields__:
+            raise TypeError(f"{name}: {option} belongs to the connections, which a view shares: make a new client")
         if option not in known.__annotations__:
             message = f"{name}: unknown argument '{option}'{nearest(option, known.__annotations__)}"
             raise TypeError(message)
@@ -261,9 +266,7 @@ def check_names(given: Mapping[str, Any], known: type, name: str) -> None:
 
 def network_options(given: Mapping[str, Any]) -> NetworkOptions:
     """What the connections are made of; raises `TypeError` or `ValueError`, and warns of a transport left idle."""
-    options = NetworkOptions(
-        **{name: given[name] for name in NetworkOptions.__struct_fields__ if given.get(name) is not None}
-    )
+    options = NetworkOptions(**{name: given[name] for name in NetworkOptions.__struct_fields__ if name in given})
     try:
         if read_retries(options.max_connections, "max_connections") == 0:
             raise Unfit("max_connections", "1 or more", "0")

@@ -163,6 +163,9 @@ def problem(response: APIResponse[Any], received: datetime) -> APIStatusError:
 
 
 def _message(body: Any, response: APIResponse[Any]) -> str:
+    if 300 <= response.status_code < 400 and (target := response.headers.get("location")):
+        where = re.match(r"[a-z]+://[^/?#@]*(?=[/?#]|$)", target)
+        return f"redirected to {where[0] if where else 'another path'}, and not followed further"
     if isinstance(body, dict):
         found = _said(body.get("message")) or _said(body.get("error")) or _said(body.get("code"))
         return found or _phrase(response.status_code)
