@@ -6,7 +6,7 @@ Starts the sandbox in a process of its own, reads every contact page by page, an
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -29,7 +29,7 @@ class Export(NamedTuple):
 
 
 @contextmanager
-def sandbox(rows: int) -> Iterator[str]:
+def sandbox(rows: int) -> Generator[str, None, None]:
     """Serve the API in a box on a free port; gives its base URL."""
     command = [sys.executable, "-m", "wootiv", "sandbox", "--port", "0", "--rows", str(rows)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

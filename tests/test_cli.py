@@ -48,3 +48,19 @@ def test_no_command_shows_what_there_is():
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
     assert "python -m wootiv" in errors
+
+
+@pytest.mark.parametrize("port", ["70000", "-1"])
+def test_a_port_that_is_none_is_told(port):
+    with command("sandbox", "--port", port) as process:
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "cannot be listened on" in errors
+
+
+@pytest.mark.parametrize(("option", "value"), [("--rows", "-1"), ("--latency", "-5"), ("--rows", "many")])
+def test_a_number_below_zero_is_refused(option, value):
+    with command("sandbox", "--port", "0", option, value) as process:
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "0 or more" in errors

@@ -41,7 +41,7 @@ with sandbox.client() as client:
     assert isinstance(answer, Contact)
     assert isinstance(answer.email, str)
     assert client.send(call).parse() == answer
-    doc = inspect.getdoc(client.contacts.card)
+    doc = inspect.getdoc(client.contacts.card).partition("\\n")[0]
     assert doc == "Fetch what is printed on a contact's card.", doc
     signature = inspect.signature(client.contacts.card)
     names = list(signature.parameters)

@@ -15,7 +15,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from wootiv import AsyncWootiv, ClientStateError, calls
+from wootiv import AsyncWootiv, ClientStateError, Wootiv, calls
 
 BACKENDS = ["asyncio", "trio", "uvloop"]
 
@@ -644,6 +644,35 @@ async def test_closing_a_view_of_an_async_client_closes_nothing():
         await view.aclose()
         assert not view.is_closed()
         assert await client.get("/") is True
+
+
+async def test_the_block_of_a_closed_async_client_is_not_entered():
+    client = local(Kept())
+    view = client.with_options(max_retries=1)
+    await client.aclose()
+    for each in client, view:
+        with pytest.raises(ClientStateError, match="this client is closed, make a new one"):
+            await each.__aenter__()
+
+
+def test_the_block_of_a_closed_blocking_client_is_not_entered():
+    client = Wootiv(api_key="key", base_url="http://wootiv.test")
+    client.close()
+    for each in client, client.with_options(max_retries=1):
+        with pytest.raises(ClientStateError, match="this client is closed, make a new one"):
+            each.__enter__()
+
+
+def test_what_is_no_call_is_not_sent(face):
+    expected = r"^send takes a call of wootiv\.calls, such as wootiv\.calls\.contacts\.list\(\), got a value of type "
+    for given in 3, calls.contacts, calls.contacts.list:
+        with pytest.raises(TypeError, match=expected):
+            face(lambda client, given=given: client.send(given), transport=Kept())
+    with pytest.raises(TypeError, match=expected + "(AsyncPaginator|Page)$"):
+        face(
+            lambda client: client.send(client.contacts.list()),
+            transport=httpx.MockTransport(lambda _: httpx.Response(200, json=[])),
+        )
 
 
 class Tagged(AsyncWootiv):

@@ -1,5 +1,8 @@
 """Lists: pages, iteration over all of them, and nothing lost or doubled while others write."""
 
+import asyncio
+import copy
+import pickle
 import random
 import threading
 
@@ -392,6 +395,54 @@ async def test_leaving_a_loop_early_leaves_nothing_behind(sandbox):
             break
 
 
+# What pages and lists say of themselves
+
+
+async def test_a_list_not_yet_asked_for_says_what_it_is(sandbox):
+    async with sandbox.async_client() as client:
+        listed = client.contacts.list()
+        way = "await it for its first page, or async for over its items"
+        assert repr(listed) == f"<AsyncPaginator of contacts.list: {way}>"
+        for name in "data", "total", "has_next_page":
+            with pytest.raises(AttributeError) as caught:
+                getattr(listed, name)
+            assert str(caught.value) == (
+                f"'AsyncPaginator' object has no attribute '{name}', "
+                f"its first page has: (await client.contacts.list(...)).{name}"
+            )
+        for name in "rows", "_onward", "__len__":
+            with pytest.raises(AttributeError, match=f"^'AsyncPaginator' object has no attribute '{name}'$"):
+                getattr(listed, name)
+
+
+def test_the_first_page_is_a_coroutine_for_who_wants_one(sandbox):
+    async def main():
+        async with sandbox.async_client() as client:
+            return await asyncio.create_task(client.contacts.list(limit=3).first())
+
+    assert len(asyncio.run(main()).data) == 3
+
+
+@pytest.mark.parametrize("do", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_what_holds_a_client_is_neither_pickled_nor_copied_and_says_what_is(face, sandbox, do):
+    async def first(listed):
+        return await listed
+
+    def ask(client, get):
+        listed = client.contacts.list(limit=3)
+        if isinstance(listed, AsyncPaginator):
+            with pytest.raises(TypeError, match=r"^what contacts\.list gives holds its client, .*: pickle its call$"):
+                do(listed)
+        page = listed if isinstance(listed, Page) else get(first(listed))
+        with pytest.raises(
+            TypeError, match=r"^a page holds its client, .* neither pickled nor copied: take page\.data$"
+        ):
+            do(page)
+        return do(page.data)
+
+    assert face.session(ask, transport=sandbox.transport())
+
+
 # Lists of other kinds
 
 
@@ -417,7 +468,7 @@ async def walk(call, server):
         async def fetch(query):
             return (await client.send(call.at(query))).parse()
 
-        return [one.id async for one in AsyncPaginator(fetch, call.cursor)]
+        return [one.id async for one in AsyncPaginator(fetch, call.cursor, call.operation)]
 
 
 async def test_offset_lists_step_by_the_rows_received(recorder):

@@ -23,7 +23,7 @@ FLOORS = (
     {"wire"},
     {"pages"},
     {"call"},
-    {"binding"},
+    {"binding", "docstring"},
     {"operation"},
     {"verbs"},
     {"api", "engine"},

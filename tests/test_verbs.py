@@ -95,6 +95,13 @@ def test_files_go_as_a_form(face, sandbox):
         (lambda c: c.get("/x#y"), ValueError, r"path must be"),
         (lambda c: c.get("/x\r\nHost: y"), ValueError, r"path must be"),
         (lambda c: c.get("/x y"), ValueError, r"path must be"),
+        (lambda c: c.get("/../../admin"), ValueError,
+         r"^get: path must be a path below base_url, without '\.' or '\.\.' as a segment, got '/\.\./\.\./admin'"),
+        (lambda c: c.get("/x/.."), ValueError, r"without '\.' or '\.\.' as a segment"),
+        (lambda c: c.get("/x/./y?z=1"), ValueError, r"without '\.' or '\.\.' as a segment"),
+        (lambda c: c.post("/%2e%2E/admin"), ValueError, r"^post: path must be .* without '\.' or '\.\.' as a segment"),
+        (lambda c: c.get("/x/.%2e%2fadmin"), ValueError, r"without '\.' or '\.\.' as a segment"),
+        (lambda c: c.get("/x\\..\\admin"), ValueError, r"without '\.' or '\.\.' as a segment"),
         (lambda c: c.get(5), TypeError, r"^get: path must be str, got 5"),
         (lambda c: c.put("/x", timout=3), TypeError, r"^put: unknown argument 'timout', did you mean 'timeout'\?$"),
         (lambda c: c.put("/x", cast=3), TypeError, r"unknown argument 'cast', did you mean 'cast_to'\?$"),
@@ -123,3 +130,7 @@ def test_what_cannot_be_sent_is_refused_at_the_call(face, recorder, ask, kind, m
 
 def test_a_path_of_any_script_is_encoded_and_what_is_encoded_stays():
     assert calls.get("/ü/%2F/a+b").path == "/%C3%BC/%2F/a+b"
+
+
+def test_dots_that_are_no_segment_of_their_own_stay():
+    assert calls.get("/.well-known/a..b/...?up=../..").path == "/.well-known/a..b/..."

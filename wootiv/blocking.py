@@ -5,7 +5,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack
 
 from wootiv.api.tree import Api
 from wootiv.call import Call
-from wootiv.client import bare_copy, changed_engine, new_engine, show_options
+from wootiv.client import bare_copy, changed_engine, check_call, check_open, new_engine, show_options
 from wootiv.cursor import PageData
 from wootiv.engine.portal import Portal
 from wootiv.engine.send import Engine
@@ -74,6 +74,7 @@ class Wootiv(Api[Blocking]):
     def send(self, call: Call[R]) -> APIResponse[R]:
         """Send a call of `wootiv.calls` and give its raw answer; raises `APIError`."""
         __tracebackhide__ = True
+        check_call(call)
         return self._portal.call(lambda: self._engine.send(call))
 
     @show_options
@@ -100,6 +101,7 @@ class Wootiv(Api[Blocking]):
         return self._portal.closed
 
     def __enter__(self) -> Self:
+        check_open(closed=self.is_closed())
         return self
 
     def __exit__(

@@ -20,9 +20,11 @@ from wootiv.engine.settings import (
     first_settings,
     network_options,
 )
+from wootiv.errors import ClientStateError
 from wootiv.message import APIResponse
-from wootiv.operation import Async, Operation, Resource
+from wootiv.operation import Async, Opening, Resource, marked
 from wootiv.pages import AsyncPaginator
+from wootiv.wire.words import kind_of
 
 R = TypeVar("R")
 A = TypeVar("A", bound=Api[Any])
@@ -35,13 +37,17 @@ class AsyncRunner:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
+    @marked
     def run(self, call: Call[R]) -> Coroutine[Any, Any, R]:
-        """The coroutine that sends the call."""
-        return self.engine.answer(call)
+        """The coroutine that sends the call; it has the operation's name, for warnings and lists of tasks."""
+        coroutine = self.engine.answer(call)
+        named: Any = coroutine
+        named.__name__ = named.__qualname__ = call.operation
+        return coroutine
 
     def run_list(self, call: Call[Any]) -> AsyncPaginator[Any]:
         """The list that starts with the call."""
-        return AsyncPaginator(self.engine.fetch(call), self.engine.start_of(call))
+        return AsyncPaginator(self.engine.fetch(call), self.engine.start_of(call), call.operation)
 
 
 def new_engine(options: ClientOptions, name: str) -> Engine:
@@ -57,11 +63,24 @@ def changed_engine(engine: Engine, options: WithOptions) -> Engine:
     return Engine(changed_settings(engine.settings, options), engine.network)
 
 
+def check_call(call: object) -> None:
+    """Raise `TypeError` for what a client's `send` cannot send."""
+    if not isinstance(call, Call):
+        message = f"send takes a call of wootiv.calls, such as wootiv.calls.contacts.list(), got {kind_of(call)}"
+        raise TypeError(message)
+
+
+def check_open(*, closed: bool) -> None:
+    """Raise `ClientStateError` where the block of a closed client is entered."""
+    if closed:
+        raise ClientStateError("this client is closed, make a new one")
+
+
 def bare_copy(client: A) -> A:
     """A client with all that a subclass keeps, but for what is bound to the old one's runner: what was opened on it."""
     copy = object.__new__(type(client))
     for name, value in vars(client).items():
-        if not isinstance(value, Resource) and not isinstance(getattr(type(client), name, None), Operation):
+        if not isinstance(value, Resource) and not isinstance(getattr(type(client), name, None), Opening):
             setattr(copy, name, value)
     return copy
 
@@ -104,6 +123,7 @@ class AsyncWootiv(Api[Async]):
 
     async def send(self, call: Call[R]) -> APIResponse[R]:
         """Send a call of `wootiv.calls` and give its raw answer; raises `APIError`."""
+        check_call(call)
         return await self._engine.send(call)
 
     @show_options
@@ -133,6 +153,7 @@ class AsyncWootiv(Api[Async]):
         return self._engine.network.closed
 
     async def __aenter__(self) -> Self:
+        check_open(closed=self.is_closed())
         return self
 
     async def __aexit__(

@@ -1,8 +1,10 @@
 """Operations: each is declared once, and is a coroutine, an answer or a value by the mode that holds the tree."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from types import DynamicClassAttribute
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -19,6 +21,7 @@ from typing import (
 from wootiv.binding import Declaration
 from wootiv.call import Call
 from wootiv.cursor import Kind, PageData
+from wootiv.docstring import Docstring, arguments, contents, shown
 from wootiv.pages import AsyncPaginator, Page
 from wootiv.wire.encode import Field
 
@@ -27,6 +30,7 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 M = TypeVar("M")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Optional:
@@ -82,6 +86,11 @@ class Resource(Generic[M]):
         self._runner = runner
         self._path = path
 
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if cls.__doc__:
+            cls.__doc__ = Docstring(cls.__doc__, lambda: contents("Resources", _docs_of_resources(cls)))
+
     if not TYPE_CHECKING:  # checkers would take it for a promise that every name is there, misspelt ones too
 
         def __getattr__(self, name: str) -> Any:
@@ -105,6 +114,10 @@ def resources_of(kind: type) -> dict[str, type[Resource[Any]]]:
     return {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, Resource)}
 
 
+def _docs_of_resources(kind: type) -> dict[str, str]:
+    return {name: (resource.__doc__ or "").partition("\n")[0] for name, resource in resources_of(kind).items()}
+
+
 class AsyncFunction(Protocol[P, R_co]):
     """What an operation of `AsyncWootiv` is to a checker.
 
@@ -115,7 +128,44 @@ class AsyncFunction(Protocol[P, R_co]):
     async def __call__(self, *args: P.args, **given: P.kwargs) -> R_co: ...  # noqa: D102
 
 
-class Operation(Generic[P, R]):
+class Opening:
+    """What a resource opens into a plain function, at first use."""
+
+    __name__: str
+
+    def _function(self, resource: Any) -> Callable[..., Any]:
+        raise NotImplementedError
+
+    def _shown(self) -> inspect.Signature:
+        """The signature, without the resource."""
+        raise NotImplementedError
+
+    def _open(self, resource: Resource[Any]) -> Callable[..., Any]:
+        function = self._function(resource)
+        if getattr(type(resource), self.__name__, None) is self:  # else it is what an override asks its super() for
+            resource.__dict__[self.__name__] = function  # found first from now on: this is a non-data descriptor
+        return function
+
+    def __call__(self, resource: Resource[Any], /, *args: Any, **given: Any) -> Any:
+        """Call it as a function of the class: `Contacts.retrieve(client.contacts, "1")`."""
+        return self._open(resource)(*args, **given)
+
+    @DynamicClassAttribute  # of the instances alone: the class has a signature of its own
+    def __signature__(self) -> inspect.Signature:
+        """What `help()` shows of the class of a resource."""
+        signature = self._shown()
+        myself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        return signature.replace(parameters=[myself, *signature.parameters.values()])
+
+
+def marked(function: F) -> F:
+    """Mark what gives a coroutine and is no `async def`, where Python (3.12 or later) has a mark for it."""
+    if sys.version_info >= (3, 12):
+        inspect.markcoroutinefunction(function)
+    return function
+
+
+class Operation(Opening, Generic[P, R]):
     """An operation as declared. On a resource it is the function that its mode makes of it."""
 
     def __init__(self, declared: Callable[..., Any], method: str, template: str, kind: Kind | None = None) -> None:
@@ -141,13 +191,10 @@ class Operation(Generic[P, R]):
     def __get__(self, resource: None, owner: object) -> "Operation[P, R]": ...
     def __get__(self, resource: Any, owner: object) -> Any:
         """Open the operation into a plain function, once a resource."""
-        if resource is None:
-            return self
-        function = self._function(resource._runner, f"{resource._path}.{self.__name__}")  # noqa: SLF001 - one mechanism
-        resource.__dict__[self.__name__] = function  # found first from now on: this is a non-data descriptor
-        return function
+        return self if resource is None else self._open(resource)
 
-    def _function(self, runner: Runner, name: str) -> Callable[..., Any]:
+    def _function(self, resource: Any) -> Callable[..., Any]:
+        name, runner = f"{resource._path}.{self.__name__}", resource._runner  # noqa: SLF001 - one mechanism
         run, bind = runner.run_list if self.kind else runner.run, self.declaration.bind
 
         def operation(*args: Any, **given: Any) -> Any:
@@ -157,27 +204,31 @@ class Operation(Generic[P, R]):
         function: Any = operation
         function.__name__, function.__qualname__ = declared.__name__, declared.__qualname__
         function.__module__, function.__doc__ = declared.__module__, declared.__doc__
-        function.__signature__ = self.signature(run)
-        return operation
+        if declared.__doc__:  # no more of it is there under -OO
+            function.__doc__ = Docstring(declared.__doc__, lambda: arguments(declared))
+        function.__signature__ = self._shown(run)
+        return marked(operation) if inspect.iscoroutinefunction(run) else operation
 
-    def signature(self, run: Callable[..., Any]) -> inspect.Signature:
-        """What an editor and `help()` show: real keyword-only parameters, the body first and the options last."""
+    def _shown(self, run: Callable[..., Any] | None = None) -> inspect.Signature:
+        """Real keyword-only parameters, the body first and the options last."""
         declaration = self.declaration
         kinds = dict.fromkeys(declaration.positional, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        answer = declaration.answer  # as an `async def` shows it: awaited
+        if self.kind:
+            answer = _given_by(run, answer) if run else Page[answer]  # type: ignore[valid-type]
         return inspect.Signature(
             [
                 parameter(one, kinds.get(one.name, inspect.Parameter.KEYWORD_ONLY))
                 for one in declaration.fields.values()
             ],
-            # As an `async def` shows it: the answer, awaited.
-            return_annotation=_given_by(run, declaration.answer) if self.kind else declaration.answer,
+            return_annotation=answer,
         )
 
 
 def parameter(field: Field, kind: Any = inspect.Parameter.KEYWORD_ONLY) -> inspect.Parameter:
     """An argument as a signature shows it."""
     default = inspect.Parameter.empty if field.required else _OPTIONAL
-    return inspect.Parameter(field.name, kind, default=default, annotation=field.hint)
+    return inspect.Parameter(field.name, kind, default=default, annotation=shown(field.hint))
 
 
 def _given_by(run: Callable[..., Any], item: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -77,6 +77,10 @@ class _OnePage(Generic[T]):
             raise ValueError(message)
         return self._next
 
+    def __reduce__(self) -> NoReturn:
+        message = "a page holds its client, so it can be neither pickled nor copied: take page.data"
+        raise TypeError(message)
+
     def __repr__(self) -> str:
         of = "" if self.total is None else f" of {self.total}"
         return f"<{type(self).__name__} {self.page or 1}: {len(self.data)}{of} rows>"
@@ -109,26 +113,48 @@ class AsyncPage(_OnePage[T]):
 
 
 class AsyncPaginator(Generic[T]):
-    """A list not yet asked for: `await` it for its first page, or `async for` over every item of every page."""
+    """A list not yet asked for: `await` it for its first page, or `async for` over every item of every page.
 
-    __slots__ = ("_cursor", "_fetch")
+    It is no coroutine. Where one is wanted, as by `asyncio.create_task`, give it that of the first page:
+    `asyncio.create_task(client.contacts.list().first())`.
+    """
 
-    def __init__(self, fetch: Fetch[T], cursor: Cursor) -> None:
+    __slots__ = ("_cursor", "_fetch", "_name")
+
+    def __init__(self, fetch: Fetch[T], cursor: Cursor, name: str) -> None:
         self._fetch = fetch
         self._cursor = cursor
+        self._name = name
 
     def __await__(self) -> Generator[Any, Any, AsyncPage[T]]:
-        return self._first().__await__()
+        return self.first().__await__()
 
-    async def _first(self) -> AsyncPage[T]:
+    async def first(self) -> AsyncPage[T]:
+        """Fetch the first page, as `await` does."""
         return AsyncPage(self._fetch, self._cursor, await self._fetch(self._cursor.query))
 
     def pages(self) -> AsyncIterator[AsyncPage[T]]:
         """All pages, one request each."""
-        return _AsyncPages(self._first)
+        return _AsyncPages(self.first)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return _AsyncItems(self.pages())
+
+    if not TYPE_CHECKING:  # checkers would take it for a promise that every name is there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if not name.startswith("_") and name in {*vars(_OnePage), *vars(AsyncPage)}:
+                message += f", its first page has: (await client.{self._name}(...)).{name}"
+            raise AttributeError(message, name=name, obj=self)
+
+    def __reduce__(self) -> NoReturn:
+        message = f"what {self._name} gives holds its client, so it can be neither pickled nor copied: pickle its call"
+        raise TypeError(message)
+
+    def __repr__(self) -> str:
+        what = "await it for its first page, or async for over its items"
+        return f"<{type(self).__name__} of {self._name}: {what}>"
 
 
 class _AsyncPages(Generic[T]):

@@ -4,13 +4,14 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack, overload
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
 from wootiv.call import Call, Options, read_body, read_options, read_query
+from wootiv.docstring import Docstring, arguments
 from wootiv.message import Body, FileInput, Part
-from wootiv.operation import Async, Blocking, Resource, Unsent, parameter
+from wootiv.operation import Async, Blocking, Keep, Opening, Resource, Unsent, marked, parameter
 from wootiv.query import override
 from wootiv.wire.encode import encode_file, encoder_for, fields_of
 from wootiv.wire.words import Misfit, Unfit, UnknownName, describe, kind_of, nearest
@@ -62,11 +63,16 @@ class UnsentVerb(Protocol):
     def __call__(self, path: str, **asked: Unpack[VerbOptions]) -> Call[Any]: ...
 
 
-class Verb:
+class Verb(Opening):
     """One verb, in all three modes."""
 
     def __init__(self, method: str) -> None:
         self.method = method
+        self.__name__ = method.lower()
+        self.__doc__ = f"""{method} a path that no operation declares; `cast_to` is the type to read the answer as.
+
+    `path` is sent as it stands, below the base URL; `body` is sent as JSON, or with `files` (field name to file, or
+    to a list of them) as a form. Raises what operations raise; without `cast_to` the answer is plain data."""
 
     @overload
     def __get__(self, resource: Resource[Async], owner: object) -> AsyncVerb: ...
@@ -78,14 +84,20 @@ class Verb:
     def __get__(self, resource: None, owner: object) -> "Verb": ...
     def __get__(self, resource: Any, owner: object) -> Any:
         """Open the verb into a plain function, once a tree."""
-        if resource is None:
-            return self
-        function = _function(self.method, resource._runner.run)  # noqa: SLF001 - one mechanism
-        resource.__dict__[function.__name__] = function
-        return function
+        return self if resource is None else self._open(resource)
+
+    def _function(self, resource: Any) -> Callable[..., Any]:
+        run = resource._runner.run  # noqa: SLF001 - one mechanism
+        function = _verb(self.method, run)
+        function.__doc__ = Docstring(str(self.__doc__), lambda: arguments(function))
+        vars(function)["__signature__"] = self._shown()
+        return marked(function) if inspect.iscoroutinefunction(run) else function
+
+    def _shown(self) -> inspect.Signature:
+        return _opened(inspect.signature(_verb(self.method, Keep().run)))
 
 
-def _function(method: str, run: Callable[[Call[Any]], Any]) -> Callable[..., Any]:
+def _verb(method: str, run: Callable[[Call[Any]], Any]) -> Callable[..., Any]:
     name = method.lower()
 
     def verb(path: str, *, cast_to: Any = Any, **asked: Unpack[VerbOptions]) -> Any:
@@ -97,11 +109,6 @@ def _function(method: str, run: Callable[[Call[Any]], Any]) -> Callable[..., Any
         return run(call)
 
     verb.__name__ = verb.__qualname__ = name
-    verb.__signature__ = _opened(inspect.signature(verb))  # type: ignore[attr-defined]
-    verb.__doc__ = f"""{method} a path that no operation declares; `cast_to` is the type to read the answer as.
-
-    `path` is sent as it stands, below the base URL; `body` is sent as JSON, or with `files` (field name to file, or
-    to a list of them) as a form. Raises what operations raise; without `cast_to` the answer is plain data."""
     return verb
 
 
@@ -112,6 +119,8 @@ def _call(method: str, path: str, cast_to: Any, asked: VerbOptions) -> Call[Any]
     split = urlsplit(encoder_for(str)(path, "path"))
     if not re.fullmatch(r"/(?!/)[^\s#\x00-\x1f\x7f]*", path):
         raise Unfit("path", "a path below base_url that begins with one /, without white space or #", describe(path))
+    if not {".", ".."}.isdisjoint(re.split(r"[/\\]", unquote(split.path))):
+        raise Unfit("path", "a path below base_url, without '.' or '..' as a segment", describe(path))
     _check_type(cast_to)
     pairs = override(
         tuple(parse_qsl(split.query, keep_blank_values=True)), read_query(asked.get("query") or {}, "query")

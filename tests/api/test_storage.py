@@ -1,13 +1,19 @@
 """Files through the service: whatever a file is given as arrives as it was."""
 
 import io
+import os
+import subprocess
+import sys
 import tempfile
+import threading
+import time
+from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
-from wootiv import calls
+from wootiv import APIError, APITimeoutError, AsyncWootiv, calls
 from wootiv.types import Buckets, SignedFile, SignedPost, StoredFile
 
 
@@ -106,6 +112,8 @@ def test_many_files_are_stored_in_their_order(face, sandbox, on_disk):
             r"got a content type or header that is no line of text$",
         ),
         (lambda path: ("a", b"b", None, {"X": "y\r\nz"}), ValueError, r"got a content type or header"),
+        (lambda path: "", ValueError, r"got an empty path$"),
+        (lambda path: "a\0b", ValueError, r"got a path with a null in it, content goes as bytes$"),
         (lambda path: ("\ud800", b"b"), ValueError, r"got the filename '\\ud800', which UTF-8 cannot hold$"),
     ],
 )
@@ -135,7 +143,38 @@ async def test_an_async_file_is_refused(on_disk):
         assert calls.aws.buckets.upload(file=file.wrapped).body.parts[0].filename == "notes.txt"
 
 
-@pytest.mark.parametrize("bulk", [b"x", "x", ("a", b"b"), {"a": b"b"}, 5, io.BytesIO()], ids=repr)
+@pytest.mark.parametrize(
+    ("bulk", "names"),
+    [
+        ((b"x", b"y"), ["bulk", "bulk"]),
+        ((("a", b"x"), ("b", b"y")), ["a", "b"]),
+        ((Path("a"), Path("b")), ["a", "b"]),
+        (("a",), ["a"]),
+        (("a", "b", "c", "d"), ["a", "b", "c", "d"]),
+        ((), []),
+    ],
+    ids=repr,
+)
+def test_a_tuple_of_files_is_a_list_of_files(bulk, names):
+    assert [part.filename for part in calls.aws.buckets.bulk_upload(bulk=bulk).body.parts] == names
+
+
+@pytest.mark.parametrize(
+    "bulk",
+    [
+        b"x",
+        bytearray(b"x"),
+        "x",
+        {"a": b"b"},
+        5,
+        io.BytesIO(),
+        ("a", b"b"),
+        ("a", "b"),
+        ("a", b"b", "text/x"),
+        ("a", b"b", None, {}),
+    ],
+    ids=repr,
+)
 def test_one_file_is_no_list_of_files(bulk):
     with pytest.raises(TypeError, match=r"^aws\.buckets\.bulk_upload: bulk must be a list of files, got "):
         calls.aws.buckets.bulk_upload(bulk=bulk)
@@ -149,8 +188,19 @@ def test_the_odd_one_of_many_files_is_named():
 @pytest.mark.parametrize("name", ["", "missing.txt"])
 def test_a_directory_or_a_file_that_is_not_there_is_refused_by_name(face, recorder, tmp_path, name):
     server = recorder(httpx.Response(201, json={}))
-    with pytest.raises(OSError, match=r"(directory|No such file).*" + (name or tmp_path.name)):
+    message = r"(directory|No such file).* \(POST /aws/buckets/upload: file=, a path.*\): .*" + (name or tmp_path.name)
+    with pytest.raises(OSError, match=message) as caught:
         face(lambda client: client.aws.buckets.upload(file=tmp_path / name), transport=server.transport())
+    assert caught.value.filename == str(tmp_path / name)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("text", ["some text", "some text " * 1000], ids=len)
+def test_text_that_is_no_path_is_told_from_content(face, recorder, text):
+    server = recorder(httpx.Response(201, json={}))
+    with pytest.raises(OSError, match="a path as all text is, content goes as bytes") as caught:
+        face(lambda client: client.aws.buckets.upload(file=text), transport=server.transport())
+    assert len(str(caught.value)) < 300
     assert server.requests == []
 
 
@@ -175,3 +225,198 @@ def test_signed_addresses_come_from_the_service(face, sandbox):
     assert isinstance(buckets, Buckets)
     assert (objects, health) == ([], None)
     assert post.fields["X-Amz-Signature"] not in repr(post)
+
+
+# Files that are not what they were, or say
+
+SIZE = 600_000
+"""Several pieces."""
+
+
+class Changing(io.BytesIO):
+    """A file that is changed after each read."""
+
+    def __init__(self, size, change):
+        super().__init__(b"x" * size)
+        self._change = change
+        self.looked_at = 0
+
+    def seek(self, offset, whence=0):
+        self.looked_at += whence == os.SEEK_END
+        return super().seek(offset, whence)
+
+    def read(self, size=-1):
+        chunk = super().read(size)
+        place = self.tell()
+        self._change(self)
+        super().seek(place)
+        return chunk
+
+
+def grow(file):
+    io.BytesIO.seek(file, 0, os.SEEK_END)
+    file.write(b"more")
+
+
+def test_of_a_file_that_grows_what_was_there_is_sent(face, sandbox):
+    with sandbox.serving() as url:
+        face(lambda client: client.aws.buckets.upload(file=("log", Changing(SIZE, grow))), base_url=url)
+    assert stored(sandbox)["log"][1] == b"x" * SIZE
+
+
+@pytest.mark.parametrize("transport", [lambda: None, httpx.AsyncHTTPTransport, httpx.HTTPTransport])
+def test_a_file_that_shrinks_is_named_and_not_sent_again(face, sandbox, transport):
+    file = Changing(SIZE, lambda self: self.truncate(400_000))
+    message = f"cannot be sent: file 'log' had {SIZE} bytes when it was measured, and ended after 400000: "
+    with sandbox.serving() as url, pytest.raises(APIError, match=message) as caught:
+        face(lambda client: client.aws.buckets.upload(file=("log", file)), base_url=url, transport=transport())
+    assert str(caught.value).startswith(f"POST {url}/aws/buckets/upload: ")
+    assert file.looked_at == 1
+    assert stored(sandbox) == {}
+
+
+@pytest.mark.parametrize("transport", [lambda: None, httpx.AsyncHTTPTransport])
+@pytest.mark.parametrize(("length", "much"), [("1", "much"), ("1000", "little")])
+def test_a_length_that_is_wrong_is_an_error_of_ours(face, sandbox, transport, length, much):
+    with sandbox.serving() as url, pytest.raises(APIError, match=f"cannot be sent: Too {much} data for declared"):
+        face(
+            lambda client: client.aws.buckets.upload(file=b"content", extra_headers={"Content-Length": length}),
+            base_url=url,
+            transport=transport(),
+        )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files that are made up as they are read")
+@pytest.mark.parametrize("path", ["/proc/version", "/proc/cpuinfo", "/sys/kernel/mm/transparent_hugepage/enabled"])
+@pytest.mark.parametrize("give", [Path, lambda path: path.open("rb")], ids=["path", "opened"])
+def test_a_file_that_does_not_know_its_size_is_sent_whole(face, sandbox, path, give):
+    path = Path(path)
+    if not path.exists():
+        pytest.skip(f"there is no {path}")
+    given = give(path)
+    with sandbox.serving() as url:
+        face(lambda client: client.aws.buckets.upload(file=given), base_url=url)
+    assert len(stored(sandbox)[path.name][1]) == len(path.read_bytes())
+    if hasattr(given, "close"):
+        given.close()
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("there are no named pipes here")
+    os.mkfifo(tmp_path / "fifo")
+    return tmp_path / "fifo"
+
+
+def test_a_named_pipe_is_sent_to_its_end(face, sandbox, fifo):
+    writer = threading.Thread(target=fifo.write_bytes, args=(b"x" * SIZE,))
+    writer.start()
+    with sandbox.serving() as url:
+        face(lambda client: client.aws.buckets.upload(file=fifo), base_url=url)
+    writer.join()
+    assert stored(sandbox)["fifo"][1] == b"x" * SIZE
+
+
+def test_one_file_given_twice_is_sent_twice(face, sandbox):
+    file = io.BytesIO(b"not this. abc")
+    file.seek(10)
+    with sandbox.serving() as url:
+        face(lambda client: client.aws.buckets.bulk_upload(bulk=[("a", file), ("b", file)]), base_url=url)
+    assert {name: content for name, (_, content) in stored(sandbox).items()} == {"a": b"abc", "b": b"abc"}
+
+
+class Odd(io.RawIOBase):
+    """A file that cannot be rewound, and gives what it is told to."""
+
+    def __init__(self, content):
+        self._content = content
+
+    def readable(self):
+        return True
+
+    def read(self, size=-1):
+        return self._content
+
+
+def test_one_file_given_twice_that_cannot_be_read_twice_is_refused(face, recorder):
+    server, file = recorder(httpx.Response(201, json=[])), Odd(b"")
+    with pytest.raises(ValueError, match=r"^POST /aws/buckets/bulk_upload: 'a' and 'b' are one file"):
+        face(
+            lambda client: client.aws.buckets.bulk_upload(bulk=[("a", file), ("b", file)]), transport=server.transport()
+        )
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(("content", "kind"), [("text", "str"), (None, "None"), ([], "list")])
+def test_a_file_that_gives_no_bytes_is_named(face, sandbox, content, kind):
+    message = rf"^POST /aws/buckets/upload: file 'a' must give bytes, its read\(\) gave {kind}$"
+    with sandbox.serving() as url, pytest.raises(TypeError, match=message):
+        face(lambda client: client.aws.buckets.upload(file=("a", Odd(content))), base_url=url)
+
+
+# Files that block
+
+
+@pytest.fixture
+def pipe():
+    """A file that gives nothing until its other end is closed."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as file:
+        yield file
+        os.close(writing)
+        _left_behind()
+
+
+def _left_behind():
+    """Wait for the threads that were left with a file."""
+    for thread in threading.enumerate():
+        if thread.name == "wootiv reading":
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+def test_a_limit_ends_an_upload_whose_file_blocks(face, sandbox, pipe):
+    begun = time.monotonic()
+    with sandbox.serving() as url, pytest.raises(APITimeoutError, match=r"total_timeout of 0\.1 s ran out"):
+        face(lambda client: client.aws.buckets.upload(file=("x", pipe), total_timeout=0.1), base_url=url)
+    assert time.monotonic() - begun < 5
+    assert not pipe.closed
+
+
+def test_a_limit_ends_an_upload_whose_path_blocks_and_the_file_is_closed(face, recorder, fifo):
+    server = recorder(httpx.Response(201, json={}))
+    with pytest.raises(APITimeoutError):
+        face(lambda client: client.aws.buckets.upload(file=fifo, total_timeout=0.1), transport=server.transport())
+    assert server.requests == []
+    writing = os.open(fifo, os.O_WRONLY)  # now it opens
+    _left_behind()
+    with pytest.raises(BrokenPipeError):
+        os.write(writing, b"x")
+    os.close(writing)
+
+
+async def test_uploads_that_were_cancelled_keep_no_others_from_their_files(sandbox, pipe, on_disk):
+    async with AsyncWootiv(api_key="key", base_url="http://wootiv.test", transport=sandbox.transport()) as client:
+        with anyio.move_on_after(0.1) as scope:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(60):
+                    tasks.start_soon(lambda: client.aws.buckets.upload(file=("x", pipe)))
+        assert scope.cancelled_caught
+        await client.aws.buckets.upload(file=on_disk)
+    assert list(stored(sandbox)) == ["notes.txt"]
+
+
+def test_a_program_ends_though_a_file_of_its_blocks():
+    program = """
+import os
+from wootiv import APITimeoutError, Sandbox
+reading, writing = os.pipe()
+file = os.fdopen(reading, "rb")
+try:
+    Sandbox(rows=0).client().aws.buckets.upload(file=("x", file), total_timeout=0.1)
+except APITimeoutError as error:
+    print("timed out")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("timed out\n", "")

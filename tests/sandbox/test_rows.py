@@ -6,7 +6,17 @@ from uuid import UUID
 
 import pytest
 
-from wootiv.sandbox.rows import contact_groups, contacts, workspaces
+from wootiv.sandbox.rows import (
+    contact_groups,
+    contacts,
+    invitations,
+    mailboxes,
+    role_assignments,
+    roles,
+    subscriptions,
+    users,
+    workspaces,
+)
 
 AUDIT = {"date_created", "date_updated", "date_deleted", "version"}
 
@@ -46,8 +56,21 @@ def test_names_try_the_quoting_of_who_reads_them():
     assert any(ord(letter) > 0x3000 for letter in names)
 
 
-@pytest.mark.parametrize("rows", [list(contacts(50, 1)), contact_groups(1), workspaces(1)])
-def test_a_row_has_the_audit_of_the_service(rows):
+ROWS = {
+    "contacts": list(contacts(50, 1)),
+    "groups": contact_groups(1),
+    "workspaces": workspaces(1),
+    "subscriptions": subscriptions(1),
+    "roles": roles(1),
+    "assignments": role_assignments(1),
+    "invitations": invitations(1),
+    "mailboxes": mailboxes(1),
+}
+
+
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+def test_a_row_has_an_id_of_its_own_and_the_audit_of_the_service(rows):
+    assert len({row["id"] for row in rows}) == len(rows)
     for row in rows:
         audit = row["audit"]
         assert set(audit) == AUDIT
@@ -56,12 +79,32 @@ def test_a_row_has_the_audit_of_the_service(rows):
         assert audit["date_created"].endswith("Z")
 
 
-def test_rows_have_the_fields_of_the_service():
-    assert set(next(contacts(1, 1))) == {
-        "id", "audit", "contactGroupId", "email", "firstName", "lastName", "metadata", "phoneNumber",
-        "primaryContact", "workspaceId",
-    }  # fmt: skip
-    assert set(contact_groups(1)[0]) == {"id", "audit", "groupName", "workspaceId"}
-    assert set(workspaces(1)[0]) == {
-        "id", "audit", "name", "ownerId", "slug", "subscription", "subscriptionId", "workspaceMembers",
-    }  # fmt: skip
+def test_every_eighth_user_is_deleted_and_some_of_what_may_be_null_is():
+    rows = users(1)
+    assert [n for n, row in enumerate(rows) if row["audit"]["date_deleted"]] == [7, 15, 23]
+    assert rows[0]["username"] == "ada"
+    for name in ("avatarURL", "firstName", "phoneNumber"):
+        assert None in [row[name] for row in rows]
+    assert None in [row["workspaceId"] for row in mailboxes(1)]
+    assert None in [row["description"] for row in roles(1)]
+
+
+def test_rows_name_rows_that_are_there():
+    ids = {name: {row["id"] for row in rows} for name, rows in (ROWS | {"users": users(1)}).items()}
+    for space, subscription in zip(workspaces(1), subscriptions(1), strict=True):
+        assert (space["subscriptionId"], subscription["workspaceId"]) == (subscription["id"], space["id"])
+        assert {space["ownerId"], *space["workspaceMembers"]} <= ids["users"]
+    assert {row["user"]["id"] for row in invitations(1)} == ids["users"]
+    assert {row["assignee"]["id"] for row in role_assignments(1)} == ids["users"]
+    assert len(ids["roles"] - {row["role"]["id"] for row in role_assignments(1)}) == 1
+    assert {row["workspaceId"] for row in mailboxes(1)} <= ids["workspaces"] | {None}
+
+
+def test_what_must_be_of_its_own_is():
+    for rows, name in (
+        (users(1), "email"),
+        (users(1), "username"),
+        (mailboxes(1), "uniqueAddress"),
+        (invitations(1), "code"),
+    ):
+        assert len({row[name] for row in rows}) == len(rows)

@@ -54,7 +54,9 @@ async def asyncio_alone(client: AsyncWootiv) -> None:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(client.contacts.retrieve("1"))
         _page = group.create_task(client.contacts.list())  # type: ignore[arg-type, var-annotated]  # pyright: ignore[reportArgumentType]
+        page = group.create_task(client.contacts.list().first())
     assert_type(task.result(), Contact)
+    assert_type(page.result(), AsyncPage[Contact])
     assert_type(await asyncio.create_task(client.contacts.update("1", email="a")), Contact)
     assert_type(await asyncio.wait_for(client.contacts.retrieve("1"), 3), Contact)
     assert_type(await asyncio.wait_for(client.contacts.list(), 3), AsyncPage[Contact])

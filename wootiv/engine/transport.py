@@ -1,19 +1,20 @@
 """The seam to httpx: one request over a pool of connections, and what became of it."""
 
 import re
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from typing import Any, cast
 
 import anyio
+import h11
 import httpcore
 import httpx
 from msgspec import Struct, structs
 
 from wootiv.engine.pools import CLOSING, Pool
-from wootiv.engine.upload import FormBody
+from wootiv.engine.upload import CutShort, FormBody
 from wootiv.errors import APIConnectionError, APIError, APITimeoutError
-from wootiv.message import Form, Headers, Outgoing, Pairs, Reply, Timeouts
+from wootiv.message import Form, Headers, Outgoing, Pairs, Reply, SentRequest, Timeouts
 
 
 class _Address(Struct, frozen=True):
@@ -39,12 +40,19 @@ class _Prepared(Struct, frozen=True):
 async def exchange(pool: Pool, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts) -> Reply:
     """Send a request and read its reply whole.
 
-    Raises `APIConnectionError`, `APITimeoutError`, and what a file or a transport of the caller's own raises.
+    Raises `APIConnectionError`, `APITimeoutError`, `APIError` for what HTTP cannot carry, and what a file or a
+    transport of the caller's own raises.
     """
-    if isinstance(outgoing.body, Form):
-        async with FormBody(outgoing.body) as form:
-            return await _exchange(pool, _prepared(outgoing, secret, form), timeouts)
-    return await _exchange(pool, _prepared(outgoing, secret, outgoing.body or b""), timeouts)
+    try:
+        if isinstance(outgoing.body, Form):
+            async with FormBody(outgoing.body, f"{outgoing.method} {outgoing.template}") as form:
+                return await _exchange(pool, _prepared(outgoing, secret, form), timeouts)
+        return await _exchange(pool, _prepared(outgoing, secret, outgoing.body or b""), timeouts)
+    except (CutShort, h11.LocalProtocolError, httpx.LocalProtocolError) as error:
+        # h11's own: httpcore names anew what is wrong with a head, and lets through what is wrong with a body.
+        names = tuple(dict.fromkeys(name for name, _ in outgoing.headers))
+        asked = SentRequest(outgoing.method, outgoing.shown_url, names)
+        raise APIError(f"cannot be sent: {error}", request=asked) from error
 
 
 async def _exchange(pool: Pool, request: _Prepared, timeouts: Timeouts) -> Reply:
@@ -56,6 +64,8 @@ async def _exchange(pool: Pool, request: _Prepared, timeouts: Timeouts) -> Reply
         return await _through_httpx(door, request, extensions)
     except httpx.TimeoutException as error:
         raise APITimeoutError(_timed_out(error, timeouts)) from error
+    except httpx.LocalProtocolError:
+        raise  # not the network's fault: another attempt would meet it too
     except httpx.RequestError as error:
         raise APIConnectionError(str(error) or type(error).__name__) from error
 
@@ -117,14 +127,21 @@ _CORE_ERRORS = (
 )
 
 
+class _FormStream(httpx.AsyncByteStream):
+    """Not what httpx makes of it: a generator, which an attempt that fails half-way would leave open."""
+
+    def __init__(self, form: FormBody) -> None:
+        self._form = form
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._form
+
+
 async def _through_httpx(door: httpx.AsyncBaseTransport, request: _Prepared, extensions: dict[str, Any]) -> Reply:
-    if isinstance(request.body, FormBody):
-        sent = httpx.Request(
-            request.method, request.url, headers=request.headers, content=request.body, extensions=extensions
-        )
-    else:
-        stream = httpx.ByteStream(request.body)
-        sent = httpx.Request(request.method, request.url, headers=request.headers, stream=stream, extensions=extensions)
+    body = request.body
+    stream = _FormStream(body) if isinstance(body, FormBody) else httpx.ByteStream(body)
+    sent = httpx.Request(request.method, request.url, headers=request.headers, stream=stream, extensions=extensions)
+    if not isinstance(body, FormBody):
         sent.read()  # a transport of the caller's own may look at its `content`
     response = await door.handle_async_request(sent)
     if response.is_stream_consumed:

@@ -1,66 +1,65 @@
-"""Multipart bodies that stream: files are read a piece at a time, in a worker thread."""
+"""Multipart bodies that stream: files are read a piece at a time, in a thread."""
 
+import errno
 import os
 import secrets
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
-import anyio.to_thread
-
+from wootiv.engine.reading import Reading
 from wootiv.message import Form, Part
 from wootiv.wire.files import frames
 
 CHUNK = 256 * 1024
 """Bytes read at once."""
+_PAGE = 4096
+"""Bytes that files of /sys say they have, whatever is in them; those of /proc say 0."""
+
+
+class CutShort(Exception):  # noqa: N818 - never leaves the package
+    """A file that ended before its measured end."""
 
 
 class FormBody:
     """The bytes of a form, for one attempt: `async with` it, then iterate over it.
 
     A class and not an async generator: an attempt that is cancelled half-way leaves nothing to be finalised.
+    `place` is where it goes, such as `POST /aws/buckets/upload`, for messages.
     """
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, place: str) -> None:
         boundary = secrets.token_hex(16)
         self.content_type: str = f"multipart/form-data; boundary={boundary}"
-        self._frames = list(frames(form, boundary))
-        self._open: dict[int, BinaryIO] = {}
-        self._position = 0
         self.length: int | None = 0
         """Bytes in all; `None` if a file cannot tell its size."""
+        self._place = place
+        self._frames = list(frames(form, boundary))
+        self._open: dict[int, BinaryIO] = {}
+        self._sizes: dict[int, int | None] = {}
+        self._position = 0
+        self._seen = 0
+        """Bytes of the file at the position that were read."""
+        self._reading: Reading | None = None
 
     async def __aenter__(self) -> Self:
-        """Open and measure every file before anything is sent; raises `OSError`."""
+        """Open and measure every file before anything is sent; raises `OSError`, `TypeError` or `ValueError`."""
+        if all(isinstance(frame, bytes) or isinstance(frame.source, bytes) for frame in self._frames):
+            self._prepare()
+            return self  # noqa: ASYNC910 - it is sent, which is a checkpoint
+        self._reading = Reading(self._close)
         try:
-            await anyio.to_thread.run_sync(self._prepare)
+            await self._reading.run(self._prepare)
         except BaseException:
-            self._close()
+            self._reading.leave()
             raise
         return self
 
-    async def __aexit__(
+    async def __aexit__(  # noqa: ASYNC910 - there is nothing to wait for
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
-
-    def _prepare(self) -> None:
-        sizes: list[int | None] = []
-        for number, frame in enumerate(self._frames):
-            if isinstance(frame, bytes):
-                sizes.append(len(frame))
-            elif isinstance(frame.source, bytes):
-                sizes.append(len(frame.source))
-            elif isinstance(frame.source, Path):
-                self._open[number] = opened = frame.source.open("rb")
-                sizes.append(os.fstat(opened.fileno()).st_size)
-            else:
-                sizes.append(_rewind(frame.source, frame.start))
-        self.length = None if None in sizes else sum(size for size in sizes if size is not None)
-
-    def _close(self) -> None:
-        for file in self._open.values():
-            file.close()
+        if self._reading is not None:
+            self._reading.leave()
 
     def __aiter__(self) -> Self:
         return self
@@ -72,16 +71,94 @@ class FormBody:
             if isinstance(content, bytes):
                 self._position += 1
                 return content  # noqa: ASYNC910 - every piece is sent, which is a checkpoint
-            file = self._open[self._position] if isinstance(content, Path) else content
-            if chunk := await anyio.to_thread.run_sync(file.read, CHUNK):
-                return chunk
+            if self._reading is not None and (chunk := await self._reading.run(self._read)):
+                return chunk  # noqa: ASYNC910 - as above
             self._position += 1
+            self._seen = 0
         raise StopAsyncIteration
 
+    # In the thread
 
-def _rewind(file: BinaryIO, start: int | None) -> int | None:
-    if start is None:
-        return None
-    end = file.seek(0, os.SEEK_END)
-    file.seek(start)
-    return end - start
+    def _prepare(self) -> None:
+        once: dict[int, Part] = {}
+        for number, frame in enumerate(self._frames):
+            content = frame.source if isinstance(frame, Part) else frame
+            if isinstance(frame, bytes) or isinstance(content, bytes):
+                self._sizes[number] = len(content) if isinstance(content, bytes) else 0
+                continue
+            if isinstance(frame.source, Path):
+                self._open[number] = self._opened(frame, frame.source)
+            elif frame.start is None and (other := once.setdefault(id(frame.source), frame)) is not frame:
+                names = f"{other.filename!r} and {frame.filename!r}"
+                raise ValueError(f"{self._place}: {names} are one file, and one that cannot be read twice")
+            self._sizes[number] = self._measured(number, frame)
+        sizes = self._sizes.values()
+        self.length = None if None in sizes else sum(size for size in sizes if size is not None)
+
+    def _opened(self, part: Part, path: Path) -> BinaryIO:
+        try:
+            return path.open("rb")
+        except OSError as error:
+            hint = ""
+            if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+                hint = " as all text is, content goes as bytes"
+            shown = str(path) if len(str(path)) <= _PAGE else f"{str(path)[:60]}..."
+            # Of these arguments Python makes the subclass that the number stands for.
+            raise OSError(
+                error.errno, f"{error.strerror} ({self._place}: {part.name}=, a path{hint})", shown
+            ) from error
+
+    def _measured(self, number: int, part: Part) -> int | None:
+        """The bytes from where the file stands to its end, if it has one that can be known."""
+        file, start = self._file(number, part)
+        if start is None:
+            return None
+        try:
+            size = file.seek(0, os.SEEK_END) - start
+        except OSError:  # of /proc
+            size = None
+        file.seek(start)
+        if size is None or size > _PAGE:
+            return size
+        size = max(size, 0)
+        return size if len(self._content(part, file.read(size + 1))) == size else None
+
+    def _file(self, number: int, part: Part) -> tuple[BinaryIO, int | None]:
+        """The file of a part, and where it starts if it can be rewound."""
+        if (opened := self._open.get(number)) is not None:
+            return opened, 0 if opened.seekable() else None
+        given: Any = part.source
+        return given, part.start
+
+    def _read(self) -> bytes:
+        """The next piece of the file at the position; empty at its end, which is no later than it was measured."""
+        part: Any = self._frames[self._position]
+        file, start = self._file(self._position, part)
+        if start is not None and not self._seen:
+            file.seek(start)  # it may stand elsewhere: given twice, or looked into
+        size = self._sizes[self._position]
+        if size is None:
+            chunk = self._content(part, file.read(CHUNK))
+        elif size == self._seen:
+            return b""
+        else:
+            wanted = min(CHUNK, size - self._seen)
+            chunk = self._content(part, file.read(wanted))[:wanted]
+            if not chunk:
+                seen = f"had {size} bytes when it was measured, and ended after {self._seen}"
+                raise CutShort(f"{self._named(part)} {seen}: it was changed while it was sent")
+        self._seen += len(chunk)
+        return chunk
+
+    def _content(self, part: Part, chunk: Any) -> bytes:
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            kind = "None" if chunk is None else type(chunk).__name__
+            raise TypeError(f"{self._place}: {self._named(part)} must give bytes, its read() gave {kind}")
+        return bytes(chunk)
+
+    def _named(self, part: Part) -> str:
+        return f"{part.name} {str(part.source) if isinstance(part.source, Path) else part.filename!r}"
+
+    def _close(self) -> None:
+        for file in self._open.values():
+            file.close()

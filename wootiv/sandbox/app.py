@@ -1,8 +1,7 @@
 """Requests to replies: routes made from the declared operations, and how errors look. No I/O."""
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -12,70 +11,40 @@ from msgspec import Struct
 
 from wootiv.binding import Declaration
 from wootiv.operation import Operation
+from wootiv.sandbox.exchange import Answer, Handler, Incoming, Refusal, Request, now
 from wootiv.sandbox.grammar import BadQuery, BadSearch
 
 ErrorShape: TypeAlias = Literal["nest", "rockets"]
 
-OPEN_ROUTES = frozenset({"root.retrieve", "auth.login", "auth.token.refresh", "auth.signup"})
-"""Operations that want no key."""
-
-
-class Request(Struct, frozen=True):
-    """A request as it came in; header names in lower case."""
-
-    method: str
-    path: str
-    """Still percent-encoded."""
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Answer(Struct, frozen=True):
-    """A reply to send."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = "application/json; charset=utf-8"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class Refusal(Exception):  # noqa: N818 - an answer of the service, not a fault of ours
-    """The service answers with an error."""
-
-    def __init__(self, status: int, message: str | list[str] | None = None) -> None:
-        super().__init__(status, message)
-        self.status = status
-        self.message = message
-
-
-Handler: TypeAlias = Callable[[Request, Mapping[str, str]], Answer]
-"""(request, path parameters, decoded) -> answer; raises `Refusal`."""
+OPEN_AREAS = frozenset({"root", "auth", "invitation_acceptance", "invitation_reattempt"})
+"""What is for those who have no key yet."""
 
 
 class Route(Struct, frozen=True):
-    """One operation's address."""
+    """One operation, where it is asked for, and what serves it."""
 
-    operation: str
+    name: str
     method: str
     pattern: re.Pattern[str]
     declaration: Declaration
     handler: Handler
+    stateful: bool
+    """Whether it reads or changes what the sandbox keeps."""
 
 
-def route(name: str, operation: Operation[Any, Any], handler: Handler) -> Route:
+def route(name: str, operation: Operation[Any, Any], handler: Handler, *, stateful: bool) -> Route:
     """The route of a declared operation."""
     pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", operation.template)
-    return Route(name, operation.method, re.compile(pattern), operation.declaration, handler)
+    return Route(name, operation.method, re.compile(pattern), operation.declaration, handler, stateful)
 
 
 class App:
     """Finds the route of a request, checks its key, and gives errors the form of the service's."""
 
-    def __init__(self, routes: list[Route], *, api_key: str | None = None, errors: ErrorShape = "nest") -> None:
+    def __init__(self, routes: list[Route], *, accepts: Callable[[str], bool], errors: ErrorShape = "nest") -> None:
         # Literal routes shadow those with parameters: /aws/buckets/health is no file called health.
-        self._routes = sorted(routes, key=lambda one: one.pattern.groups)
-        self._api_key = api_key
+        self.routes: list[Route] = sorted(routes, key=lambda one: one.pattern.groups)
+        self._accepts = accepts
         self._errors: ErrorShape = errors
 
     def handle(self, request: Request) -> Answer:
@@ -87,19 +56,20 @@ class App:
         except BadQuery as error:
             return self._error(Refusal(400, str(error)))
         except BadSearch:
-            return self._error(Refusal(500, "Internal server error"))
+            return self._error(Refusal(500))
 
     def _find(self, request: Request) -> Answer:
-        for one in self._routes:
+        for one in self.routes:
             if one.method == request.method and (match := one.pattern.fullmatch(request.path)):
-                if one.operation not in OPEN_ROUTES:
+                if one.name.partition(".")[0] not in OPEN_AREAS:
                     self._check_key(request)
-                return one.handler(request, {name: _decoded(value) for name, value in match.groupdict().items()})
+                path = {name: _decoded(value) for name, value in match.groupdict().items()}
+                return one.handler(Incoming(request, path, one.declaration))
         raise Refusal(404, f"Cannot {request.method} {request.path}")
 
     def _check_key(self, request: Request) -> None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key or (self._api_key is not None and key != self._api_key):
+        if scheme.lower() != "bearer" or not key or not self._accepts(key):
             raise Refusal(401)
 
     def _error(self, refusal: Refusal) -> Answer:
@@ -109,10 +79,12 @@ class App:
         body: dict[str, Any] = {"statusCode": status}
         if self._errors == "rockets":
             code = {400: "HTTP_BAD_REQUEST", 404: "HTTP_NOT_FOUND", 500: "UNKNOWN"}.get(status, "HTTP_UNKNOWN")
-            said = {} if message is None else {"message": phrase if status == 500 else message}
-            body = {"statusCode": status, "errorCode": code, **said, "timestamp": stamp(datetime.now(UTC))}
+            said = {"message": phrase} if status == 500 else {} if message is None else {"message": message}
+            body = {"statusCode": status, "errorCode": code, **said, "timestamp": now()}
         elif status == 500:
-            body = {"statusCode": status, "message": message}
+            body = {"statusCode": status, "message": message or "Internal server error"}
+        elif message == phrase:  # thrown without a text of its own
+            body = {"message": message, "statusCode": status}
         elif message is not None:
             body = {"message": message, "error": phrase, "statusCode": status}
         return Answer(status, msgspec.json.encode(body))
@@ -125,31 +97,3 @@ def _decoded(value: str) -> str:
         return unquote_to_bytes(value).decode()
     except UnicodeDecodeError:
         raise Refusal(400, f"Failed to decode param '{value}'") from None
-
-
-def stamp(moment: datetime) -> str:
-    """A moment as JavaScript writes it: UTC, with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def ok(value: Any, status: int = 200) -> Answer:
-    """An answer of JSON."""
-    return Answer(status, msgspec.json.encode(value))
-
-
-def done(method: str) -> Answer:
-    """What a handler that returns nothing answers: no body, and 201 for a POST."""
-    return Answer(201 if method == "POST" else 200, content_type="")
-
-
-def json_body(request: Request) -> dict[str, Any]:
-    """The body as an object; raises `Refusal`."""
-    if not request.body:
-        return {}
-    try:
-        body = msgspec.json.decode(request.body)
-    except msgspec.DecodeError as error:
-        raise Refusal(400, str(error)) from None
-    if not isinstance(body, dict | list):
-        raise Refusal(400, "Unexpected token in JSON at position 0")
-    return body if isinstance(body, dict) else {}

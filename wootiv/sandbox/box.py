@@ -1,23 +1,25 @@
 """`Sandbox`: the API in a box, and its doors."""
 
 from contextlib import AbstractContextManager
-from typing import Any, Unpack
+from typing import Any, Unpack, get_args
 
-from wootiv.api.contacts import Contact, ContactGroup
-from wootiv.api.shapes import Workspace
 from wootiv.api.tree import Api
 from wootiv.blocking import BlockingOptions, Wootiv
 from wootiv.client import AsyncWootiv
 from wootiv.engine.settings import ClientOptions
-from wootiv.operation import Operation, operations_of
-from wootiv.sandbox import rows as seeds
-from wootiv.sandbox.app import App, ErrorShape, Handler, Route, route
-from wootiv.sandbox.handlers import Crud, columns, example
+from wootiv.operation import operations_of
+from wootiv.sandbox.accounts import Accounts
+from wootiv.sandbox.app import App, ErrorShape, Route, route
+from wootiv.sandbox.crud import Crud
+from wootiv.sandbox.entities import SentMail, World
+from wootiv.sandbox.example import example
+from wootiv.sandbox.exchange import Handler
+from wootiv.sandbox.mailboxes import Mailboxes
 from wootiv.sandbox.server import listen, serving
 from wootiv.sandbox.storage import Storage
 from wootiv.sandbox.store import Table
 from wootiv.sandbox.transport import SandboxTransport
-from wootiv.wire.shape import Shape
+from wootiv.wire.words import describe
 
 _ADDRESS = "http://sandbox.test"
 _KEY = "sandbox-key"
@@ -27,7 +29,8 @@ class Sandbox:
     """The service's behaviour in memory: rows that are the same at every start, and whatever you do to them.
 
     `rows` is how many contacts it holds, `seed` what is in them, `latency` the seconds before each answer,
-    `errors` the form of its errors, `api_key` the one key that it takes (any, unless given).
+    `errors` the form of its errors. It takes any key, unless `api_key` is given: then that one, the keys of its
+    workspaces, and the access tokens of its users.
     """
 
     def __init__(
@@ -39,12 +42,34 @@ class Sandbox:
         errors: ErrorShape = "nest",
         api_key: str | None = None,
     ) -> None:
+        _check("rows", rows, int)
+        _check("seed", seed, int, least=None)
+        _check("latency", latency, int | float)
+        if errors not in get_args(ErrorShape):
+            raise ValueError(f"errors must be one of {', '.join(map(repr, get_args(ErrorShape)))}, got {errors!r}")
+        if api_key == "":
+            raise ValueError("api_key must not be empty: without one, any key will do")
         self._latency = latency
         self._key = api_key or _KEY
-        self.tables: dict[str, Table] = _tables(rows, seed)
-        """Rows by the path of their list, such as `/contacts`."""
+        self._world = World(rows, seed)
         self.storage: Storage = Storage(_ADDRESS)
-        self.app: App = App(list(_routes(self.tables, self.storage, seed)), api_key=api_key, errors=errors)
+        accounts = Accounts(self._world)
+        own = self.storage.handlers() | accounts.handlers() | Mailboxes(self._world).handlers()
+        self.app: App = App(
+            _routes(self._world, own),
+            accepts=lambda key: api_key in (None, key) or accounts.accepts(key),
+            errors=errors,
+        )
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Rows by the path of their list, such as `/contacts`."""
+        return self._world.tables
+
+    @property
+    def outbox(self) -> list[SentMail]:
+        """The mails that the service would have sent, the latest one last."""
+        return self._world.outbox
 
     def transport(self) -> SandboxTransport:
         """An httpx transport that leads here, with no socket."""
@@ -70,31 +95,17 @@ class Sandbox:
         return {"api_key": self._key, "base_url": _ADDRESS, "transport": self.transport(), **options}
 
 
-def _tables(rows: int, seed: int) -> dict[str, Table]:
-    contents: dict[str, tuple[type[Shape], Any]] = {
-        "/contacts": (Contact, seeds.contacts(rows, seed)),
-        "/contact_group": (ContactGroup, seeds.contact_groups(seed)),
-        "/wspace": (Workspace, seeds.workspaces(seed)),
-    }
-    tables: dict[str, Table] = {}
-    for path, (shape, content) in contents.items():
-        tables[path] = Table(shape.__name__, columns(shape), max_limit=500 if path == "/contacts" else None)
-        tables[path].load(content)
-    return tables
+def _check(name: str, value: Any, kind: Any, *, least: int | None = 0) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f"{name} must be a number, got {describe(value)}")
+    if least is not None and not value >= least:
+        raise ValueError(f"{name} must be {least} or more, got {value}")
 
 
-def _routes(tables: dict[str, Table], storage: Storage, seed: int) -> list[Route]:
-    operations = dict(operations_of(Api))
-    cruds = [
-        Crud(operation.template, operation.declaration.answer, tables, seed)
-        for operation in operations.values()
-        if operation.kind == "crud" and operation.template in tables
-    ]
-    own = storage.handlers()
-    return [
-        route(name, operation, own.get(name) or _served(operation, cruds)) for name, operation in operations.items()
-    ]
-
-
-def _served(operation: Operation[Any, Any], cruds: list[Crud]) -> Handler:
-    return next((handler for crud in cruds if (handler := crud.handler(operation))), None) or example(operation)
+def _routes(world: World, own: dict[str, Handler]) -> list[Route]:
+    cruds = [Crud(entity, world) for entity in world.entities.values()]
+    routes: list[Route] = []
+    for name, operation in operations_of(Api):
+        served = own.get(name) or next((handler for crud in cruds if (handler := crud.handler(operation))), None)
+        routes.append(route(name, operation, served or example(operation), stateful=served is not None))
+    return routes

@@ -3,7 +3,6 @@
 import base64
 import hmac
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import quote
@@ -11,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from wootiv.sandbox.app import Answer, Handler, Refusal, Request, json_body, ok
+from wootiv.sandbox.exchange import Answer, Handler, Incoming, Refusal, Request, ok
 
 _SECRET = "sandbox-secret"  # noqa: S105 - signs nothing of worth
 _BUCKET = "wootiv-sandbox"
@@ -38,21 +37,17 @@ class Storage:
         """Handlers by operation."""
         return {
             "aws.create_signed_put_url": self._create_signed_put_url,
-            "aws.buckets.list": lambda _, __: ok({"buckets": [{"Name": _BUCKET}]}),
-            "aws.buckets.upload": lambda request, _: ok(self._keep(request, "file")[0], 201),
-            "aws.buckets.bulk_upload": lambda request, _: ok(self._keep(request, "bulk"), 201),
+            "aws.buckets.list": lambda _: ok({"buckets": [{"Name": _BUCKET}]}),
+            "aws.buckets.upload": lambda asked: ok(self._keep(asked.request, "file")[0], 201),
+            "aws.buckets.bulk_upload": lambda asked: ok(self._keep(asked.request, "bulk"), 201),
             "aws.buckets.retrieve_file": self._signed,
             "aws.buckets.retrieve_file_in_path": self._signed,
-            "aws.objects.list": lambda _, __: ok(
-                [{"Key": key, "Size": len(f.content)} for key, f in self.files.items()]
-            ),
+            "aws.objects.list": lambda _: ok([{"Key": key, "Size": len(f.content)} for key, f in self.files.items()]),
         }
 
-    def _create_signed_put_url(self, request: Request, _: Mapping[str, str]) -> Answer:
+    def _create_signed_put_url(self, asked: Incoming) -> Answer:
         """Source: what aws-sdk's createPresignedPost gives, with a key."""
-        filename = json_body(request).get("filename")
-        if not isinstance(filename, str):
-            raise Refusal(400, ["filename must be a string"])
+        filename = asked.body()["filename"]
         now = datetime.now(UTC)
         day = now.strftime("%Y%m%d")
         named = {
@@ -91,8 +86,8 @@ class Storage:
             "signedUrl": self._address(key),
         }
 
-    def _signed(self, _: Request, path: Mapping[str, str]) -> Answer:
-        return ok({"signedUrl": self._address("/".join(filter(None, (path.get("pathname"), path["filename"]))))})
+    def _signed(self, asked: Incoming) -> Answer:
+        return ok({"signedUrl": self._address("/".join(asked.path.values()))})
 
     def _address(self, key: str) -> str:
         return f"{self._base_url}/{_BUCKET}/{quote(key)}?X-Amz-Signature={_sign('20240101', key)}"

@@ -32,12 +32,16 @@ class Table:
         always_page: bool = False,
         default_limit: int | None = None,
         soft_delete: bool = False,
+        unique: Sequence[str] = (),
+        always: Iterable[str] = (),
     ) -> None:
         self.name: str = name
         self.columns: tuple[str, ...] = tuple(columns)
         self._known = frozenset(columns)
         self._max_limit, self._default_limit = max_limit, default_limit
         self._always_page, self._soft_delete = always_page, soft_delete
+        self._unique = tuple(unique)
+        self._always = frozenset(always)  # sent whatever fields are asked for
         self._rows: dict[str, dict[str, Any]] = {}
         self._ids: list[str] = []  # in order, for reading by key
         self._deleted: set[str] = set()
@@ -57,9 +61,10 @@ class Table:
         self._ids = sorted(self._rows)
 
     def insert(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Add a row; raise ValueError if its id is taken."""
+        """Add a row; raise ValueError if its id is taken, BadSearch if another value is that must be its own."""
         if row["id"] in self._rows:
             raise ValueError(f"{self.name}: id {row['id']!r} is taken")
+        self._check_unique(row)
         insort(self._ids, row["id"])
         return self._put(row)
 
@@ -70,15 +75,31 @@ class Table:
         except KeyError:
             raise KeyError(f"{self.name} not found") from None
 
+    def live(self, id: str | None) -> dict[str, Any] | None:
+        """Return the row, or None if there is none or it is deleted."""
+        return None if id is None or id in self._deleted else self._rows.get(id)
+
+    def find(self, **wanted: object) -> dict[str, Any] | None:
+        """Return the first row that is not deleted and has these values, or None."""
+        rows = (row for id, row in self._rows.items() if id not in self._deleted)
+        return next((row for row in rows if all(row.get(name) == value for name, value in wanted.items())), None)
+
     def replace(self, id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge changes over a row; its id and its place stay."""
-        return self._put({**self.get(id), **changes, "id": id})
+        """Merge changes over a row; its id and its place stay. Raise KeyError, or BadSearch as `insert` does."""
+        row = {**self.get(id), **changes, "id": id}
+        self._check_unique(row)
+        return self._put(row)
 
     def delete(self, id: str) -> None:
         """Remove a row for good."""
         self.get(id)
         del self._rows[id], self._ids[bisect_left(self._ids, id)]
         self._forget(id)
+
+    def _check_unique(self, row: dict[str, Any]) -> None:
+        for name in self._unique:
+            if any(other[name] == row[name] and other["id"] != row["id"] for other in self):
+                raise BadSearch(f"duplicate key value violates unique constraint of {name}")
 
     def _put(self, row: dict[str, Any]) -> dict[str, Any]:
         id = row["id"]
@@ -171,7 +192,7 @@ class Table:
         whole = join(row, parsed) if join else row
         if not parsed.fields:
             return whole
-        wanted = {"id", *self._known.intersection(parsed.fields)}
+        wanted = {"id", *self._always, *self._known.intersection(parsed.fields)}
         picked = {name: value for name, value in whole.items() if name in wanted or name not in row}
         for field in sorted(wanted):
             head, dot, name = field.partition(".")

@@ -5,7 +5,8 @@ import time
 import anyio
 import httpx
 
-from wootiv.sandbox.app import Answer, App, Request
+from wootiv.sandbox.app import App
+from wootiv.sandbox.exchange import Answer, Request
 
 
 class SandboxTransport(httpx.AsyncBaseTransport, httpx.BaseTransport):

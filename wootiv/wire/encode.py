@@ -1,6 +1,5 @@
 """Arguments to what goes on the wire: checked field by field, named as the server names them."""
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
@@ -23,7 +22,8 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from wootiv.message import Part
-from wootiv.wire.files import part
+from wootiv.wire.files import is_one, part
+from wootiv.wire.plain import exact, holdable, plain
 from wootiv.wire.shape import Mark, Shape, Wire
 from wootiv.wire.words import (
     A_FILE,
@@ -132,7 +132,7 @@ def encoder_for(hint: Any) -> Encoder:  # noqa: PLR0911 - one line for each kind
     if isinstance(origin, type) and issubclass(origin, Iterable) and origin is not tuple:
         return _list_encoder(hint)
     if hint in (Any, object):
-        return _encode_plain
+        return plain
     return _scalar_encoder(hint)
 
 
@@ -145,12 +145,13 @@ def _scalar_encoder(hint: Any) -> Encoder:
     expected, bare = spell(hint), get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
     def encode(value: Any, path: str) -> Any:
+        value = exact(value)
         try:
             scalar = msgspec.convert(value, hint)
         except msgspec.ValidationError:
             kind = Unfit if bare is not hint and _fits(value, bare) else Misfit
             raise kind(path, expected, describe(value)) from None
-        return _holdable(scalar, path)
+        return holdable(scalar, path)
 
     return encode
 
@@ -159,33 +160,6 @@ def _fits(value: Any, hint: Any) -> bool:
     try:
         msgspec.convert(value, hint)
     except msgspec.ValidationError:
-        return False
-    return True
-
-
-def _holdable(plain: Any, path: str) -> Any:
-    """Plain data that JSON can hold: msgspec would write NaN as null, and chokes on half a surrogate pair."""
-    match plain:
-        case float() if not math.isfinite(plain):
-            raise Unfit(path, "a number that JSON can hold", str(plain))
-        case str() if not is_text(plain):
-            raise Unfit(path, "text that UTF-8 can hold", ascii(plain))
-        case dict():
-            for name, item in plain.items():
-                _holdable(item, f"{path}.{_holdable(name, path)}")
-        case list() | tuple():
-            for number, item in enumerate(plain):
-                _holdable(item, f"{path}[{number}]")
-        case _:
-            pass
-    return plain
-
-
-def is_text(value: str) -> bool:
-    """Whether UTF-8 can hold it: Python's text may have halves of surrogate pairs."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
         return False
     return True
 
@@ -254,11 +228,11 @@ def _encode_datetime(value: Any, path: str) -> str:
         return str(msgspec.to_builtins(value))
     if isinstance(value, str):
         try:
-            datetime.fromisoformat(value)
+            datetime.fromisoformat(text := str.__str__(value))
         except ValueError:
             pass
         else:
-            return value
+            return text
     raise Misfit(path, "a datetime or ISO 8601 text", describe(value))
 
 
@@ -268,7 +242,7 @@ def _list_encoder(hint: Any) -> Encoder:
 
     def encode_list(value: Any, path: str) -> list[Any]:
         if isinstance(value, str) and words:
-            return [value]  # one word, not its letters
+            return [encode(value, path)]  # one word, not its letters
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             raise Misfit(path, expected, describe(value))
         return [encode(item, f"{path}[{number}]") for number, item in enumerate(value)]
@@ -278,25 +252,21 @@ def _list_encoder(hint: Any) -> Encoder:
 
 def _encode_mapping(value: Any, path: str) -> dict[str, Any]:
     if isinstance(value, Mapping | Struct):
-        plain = _encode_plain(dict(value) if isinstance(value, Mapping) else value, path)
-        if isinstance(plain, dict):
-            return plain
+        built = plain(value, path)
+        if isinstance(built, dict):
+            return built
     raise Misfit(path, "a mapping", describe(value))
-
-
-def _encode_plain(value: Any, path: str) -> Any:
-    try:
-        plain = msgspec.to_builtins(value, str_keys=True)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Misfit(path, "plain data that JSON can hold", f"{kind_of(value)}: {error}") from None
-    return _holdable(plain, path)
 
 
 def _file_encoder(wire: str, hint: Any) -> Encoder:
     """One file, or several, as parts of a form."""
 
     def encode_files(value: Any, path: str) -> tuple[Part, ...]:
-        if isinstance(value, str | bytes | PathLike | tuple | Mapping) or not isinstance(value, Iterable):
+        if isinstance(value, tuple) and is_one(value):
+            raise Misfit(path, "a list of files", "one file as a tuple, or what could be one: put it in a list")
+        if isinstance(value, str | bytes | bytearray | memoryview | PathLike | Mapping) or not isinstance(
+            value, Iterable
+        ):
             raise Misfit(path, "a list of files", kind_of(value))
         if hasattr(value, "read"):
             raise Misfit(path, "a list of files", "one open file")

@@ -33,9 +33,18 @@ def part(name: str, given: FileInput) -> Part:
             raise TypeError(f"a tuple of ({', '.join(type(item).__name__ for item in given)})")
 
 
+def is_one(given: tuple[Any, ...]) -> bool:
+    """Whether a tuple reads as one file: text first, then content, then what only goes with a file."""
+    match given:
+        case (str(), _) | (str(), _, str() | None) | (str(), _, str() | None, Mapping()):
+            return True
+        case _:
+            return False
+
+
 def _part(name: str, content: Any, filename: str | None, content_type: str | None, headers: Pairs) -> Part:
     source, own_name, start = _source(content)
-    filename = filename if filename is not None else own_name or name
+    filename = str.__str__(filename if filename is not None else own_name or name)
     content_type = content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
     # Whoever gets a line break into a head can add parts and fields of his own.
     if not all(_is_line(key, value) for key, value in (("content-type", content_type), *headers)):
@@ -58,8 +67,10 @@ def _source(content: Any) -> tuple[Source, str | None, int | None]:
         case bytearray() | memoryview():
             return bytes(content), None, None
         case str() | PathLike():
-            path = Path(fspath(content))
-            return path, path.name, None
+            path = fspath(content)
+            if not path or "\0" in path:
+                raise ValueError("an empty path" if not path else "a path with a null in it, content goes as bytes")
+            return Path(path), Path(path).name, None
         case _ if iscoroutinefunction(getattr(content, "read", None)):
             raise TypeError("an async file, give its `wrapped`")
         case _ if isinstance(content, TextIOBase) or (hasattr(content, "read") and hasattr(content, "encoding")):
@@ -80,8 +91,14 @@ def _place(file: BinaryIO) -> int | None:
 
 
 def rewindable(form: Form) -> bool:
-    """Whether every part can be read again from its start."""
-    return all(isinstance(part.source, bytes | Path) or part.start is not None for part in form.parts)
+    """Whether every part can be read again from its start; asked after a failure, it looks at paths."""
+    return all(
+        # What was read of a named pipe is gone, as it is of any other.
+        part.source.is_file()
+        if isinstance(part.source, Path)
+        else isinstance(part.source, bytes) or part.start is not None
+        for part in form.parts
+    )
 
 
 def frames(form: Form, boundary: str) -> Iterator[bytes | Part]:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from wootiv.wire.encode import is_text
+from wootiv.wire.plain import built, is_text
 from wootiv.wire.words import Misfit, Unfit, describe, kind_of
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -28,10 +28,7 @@ def path_text(value: Any, path: str) -> str:
 
 def query_text(value: Any, path: str) -> str:
     """A value as query text: dates as ISO 8601, mappings and lists as JSON; raises `Misfit`."""
-    try:
-        plain = None if isinstance(value, bytes | bytearray | memoryview) else msgspec.to_builtins(value, str_keys=True)
-    except (TypeError, ValueError, RecursionError):
-        plain = None
+    plain = None if isinstance(value, bytes | bytearray | memoryview) else built(value)
     match plain:
         case None:
             raise Misfit(path, "text, a number, a date or JSON data", kind_of(value))
@@ -56,4 +53,4 @@ def header_text(name: Any, value: Any, path: str) -> str:
         raise Misfit(f"{path}[{name!r}]", "str", kind_of(value))
     if not _HEADER_VALUE.fullmatch(value):
         raise Unfit(f"{path}[{name!r}]", "latin-1 text without control characters", "some that is not")
-    return value.strip(" \t")
+    return str.__str__(value).strip(" \t")

@@ -41,7 +41,14 @@ class MissingName(Exception):  # noqa: N818 - as above
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message that names the known name nearest to an unknown one; empty if none is near."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    names = list(known)
+    near = (
+        get_close_matches(name, names, n=1, cutoff=0.8)
+        # One says more than the other: `group_id` for `contact_group_id`, or `contact_id` for `id`.
+        or sorted((one for one in names if one.endswith(f"_{name}")), key=len)
+        or sorted((one for one in names if name.endswith(f"_{one}")), key=len, reverse=True)
+        or get_close_matches(name, names, n=1, cutoff=0.5)
+    )
     return f", did you mean '{near[0]}'?" if near else ""
 
 
