@@ -6,6 +6,7 @@ import pydoc
 import rlcompleter
 import sys
 import warnings
+import weakref
 from typing import TypedDict, Unpack
 
 import httpx
@@ -186,6 +187,19 @@ def test_a_verb_of_a_view_is_sent_as_the_view_says(face):
     sent = face.session(both, transport=echo())
     assert [one["authorization"] for one in sent] == ["Bearer key", "Bearer other", "Bearer key"]
     assert [one.get("x-a") for one in sent] == [None, "view", None]
+
+
+@pytest.mark.parametrize("kind", [AsyncWootiv, Wootiv])
+def test_a_client_that_is_dropped_goes_at_once_with_all_that_was_opened_on_it(kind):
+    client = kind(api_key="key", base_url="http://x.test")
+    _ = client.get, client.contacts.retrieve, client.contacts.list, client.with_options().get
+    runner = weakref.ref(client._runner)
+    gc.disable()
+    try:
+        del client, _
+        assert runner() is None
+    finally:
+        gc.enable()
 
 
 def test_what_a_subclass_puts_in_place_of_a_verb_or_an_operation_is_called_each_time():

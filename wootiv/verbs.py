@@ -87,9 +87,10 @@ class Verb(Opening):
         return self if resource is None else self._open(resource)
 
     def _function(self, resource: Any) -> Callable[..., Any]:
-        run = resource._runner.run  # noqa: SLF001 - one mechanism
-        function = _verb(self.method, run)
-        function.__doc__ = Docstring(str(self.__doc__), lambda: arguments(function))
+        method, run = self.method, resource._runner.run  # noqa: SLF001 - one mechanism
+        function = _verb(method, run)
+        # Not of `function` itself: in a cycle with it, a client that is dropped would have to wait to be collected.
+        function.__doc__ = Docstring(str(self.__doc__), lambda: arguments(_verb(method, Keep().run)))
         vars(function)["__signature__"] = self._shown()
         return marked(function) if inspect.iscoroutinefunction(run) else function
 
