@@ -68,7 +68,7 @@ class Verb(Opening):
 
     def __init__(self, method: str) -> None:
         self.method = method
-        self.__name__ = method.lower()
+        self.__name__: str = method.lower()
         self.__doc__ = f"""{method} a path that no operation declares; `cast_to` is the type to read the answer as.
 
     `path` is sent as it stands, below the base URL; `body` is sent as JSON, or with `files` (field name to file, or

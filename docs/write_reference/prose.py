@@ -141,7 +141,7 @@ def notes(kind: type) -> dict[str, str]:
 
 def doc(thing: Any) -> str:
     """A docstring without what is for who reads the code, and without the resources, which have sections here."""
-    text = inspect.getdoc(thing) or ""
+    text = inspect.cleandoc(str(thing.__doc__ or ""))
     return "\n\n".join(part for part in text.split("\n\n") if not part.startswith(("Source:", "Resources:"))).split(
         " Source:"
     )[0]
