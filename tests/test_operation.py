@@ -19,6 +19,11 @@ from wootiv.types import Contact
 TREES = [AsyncWootiv(api_key="key", base_url="http://x.test"), Wootiv(api_key="key", base_url="http://x.test"), calls]
 
 
+def on_one_line(shown):
+    """Help without its margins and line breaks: from Python 3.13 on it spreads a long signature over lines."""
+    return " ".join(word for line in shown.splitlines() for word in line.strip(" |").split()).replace("( ", "(")
+
+
 @pytest.mark.parametrize("tree", TREES, ids=["async", "blocking", "calls"])
 class TestWhatIsShown:
     """On both clients and `wootiv.calls`."""
@@ -59,7 +64,7 @@ class TestWhatIsShown:
 
     def test_help_shows_the_signature_and_the_docstring(self, tree):
         shown = pydoc.plain(pydoc.render_doc(tree.contacts.list))
-        assert "list(*, fields: " in shown
+        assert "list(*, fields: " in on_one_line(shown)
         assert "List contacts, in order of id" in shown
         assert "limit: " in shown
         assert "PATCH a path that no operation declares" in pydoc.plain(pydoc.render_doc(tree.patch))
@@ -77,9 +82,9 @@ class TestWhatIsShown:
     def test_help_on_a_resource_shows_what_its_operations_take(self, tree):
         for thing in tree.contacts, type(tree.contacts):
             shown = pydoc.plain(pydoc.render_doc(thing))
-            assert "create(self, *, contact_group_id: str, email: str," in shown
+            assert "create(self, *, contact_group_id: str, email: str," in on_one_line(shown)
             assert "Add a contact." in shown
-            assert "list(self, *, fields: " in shown
+            assert "list(self, *, fields: " in on_one_line(shown)
         shown = pydoc.plain(pydoc.render_doc(tree.mailbox))
         assert " |  Resources:\n |      registry: All that is registered with a mailbox." in shown
 
@@ -87,7 +92,7 @@ class TestWhatIsShown:
         for thing in tree, type(tree):
             shown = pydoc.plain(pydoc.render_doc(thing))
             assert " |      contacts: People that mailboxes write to.\n" in shown
-            assert "get(self, path: str, *, cast_to: Any = " in shown
+            assert "get(self, path: str, *, cast_to: Any = " in on_one_line(shown)
             assert "GET a path that no operation declares" in shown
 
     def test_completion_finds_resources_and_operations(self, tree):
