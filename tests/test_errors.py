@@ -3,6 +3,7 @@
 import copy
 import pickle
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -271,3 +272,26 @@ def test_a_default_query_value_is_not_shown(face):
     error = raised(face, response(404), default_query={"token": KEY})
     assert KEY not in str(error) + repr(vars(error))
     assert "token=***" in str(error)
+
+
+@pytest.mark.parametrize("secret", ["SECRET-1", "a secret/with ü"])
+def test_a_secret_that_the_server_repeats_is_not_in_the_message(face, recorder, secret):
+    def repeat(request):
+        said = (
+            f"Cannot {request.method} {request.url.raw_path.decode()}, {request.url.path}, {request.content.decode()}"
+        )
+        return httpx.Response(404, json={"message": said})
+
+    def ask(client, get):
+        for call in (
+            lambda: client.auth.recovery.passcode.retrieve(secret),
+            lambda: client.auth.login(username="ada", password=secret),
+        ):
+            with pytest.raises(NotFoundError) as caught:
+                get(call())
+            told = f"{caught.value} {caught.value!r} {caught.value.message}"
+            assert "***" in told
+            assert secret not in told
+            assert quote(secret, safe="") not in told
+
+    face.session(ask, transport=recorder(repeat).transport())

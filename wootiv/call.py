@@ -79,6 +79,7 @@ class Call(Discreet, Generic[R_co], frozen=True):
     """The path without what is secret."""
     query: Pairs = ()
     secret_query: frozenset[str] = frozenset()
+    """Names, in the query or the body, of what is secret."""
     body: Body = None
     answer: Any = None
     """The type of the answer."""

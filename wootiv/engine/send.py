@@ -5,11 +5,11 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
 import anyio
 import anyio.lowlevel
-from msgspec import UNSET, structs
+from msgspec import UNSET, json, structs
 
 from wootiv.call import Call, Extras
 from wootiv.cursor import Cursor, begin
@@ -145,7 +145,10 @@ class _Life(Generic[R]):
         )
         log.attempted(self.call.method, self.call.template, self._attempts[-1], response.request_id)
         if not 200 <= reply.status < 300:
-            raise problem(response, datetime.now(UTC))
+            refused = problem(response, datetime.now(UTC))
+            refused.message = _without_secrets(refused.message, self.call)
+            refused.args = (refused.message,)
+            raise refused
         log.tell_undeclared(response, self.call.template, self.call.answer)
         return response
 
@@ -229,6 +232,19 @@ def _outgoing(call: Call[Any], settings: Settings) -> Outgoing:
         template=call.template,
         shown_url=_url(settings.base_url, call.shown_path, shown),
     )
+
+
+def _without_secrets(text: str, call: Call[Any]) -> str:
+    """A server's own words, which may repeat the path of a request, or what its body or query held."""
+    pairs = zip(call.path.split("/"), call.shown_path.split("/"), strict=False)
+    secrets = [segment for segment, shown in pairs if shown == "***"]
+    secrets += [value for name, value in call.query if name in call.secret_query]
+    if isinstance(call.body, bytes) and call.secret_query:
+        body = json.decode(call.body)
+        secrets += [value for name, value in body.items() if name in call.secret_query and isinstance(value, str)]
+    for secret in sorted({form for one in secrets for form in (one, unquote(one)) if form}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _url(base: str, path: str, query: Pairs) -> str:
