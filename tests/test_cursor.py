@@ -3,6 +3,7 @@
 import pytest
 
 from wootiv import calls
+from wootiv.cursor import PageData, begin, following
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,9 @@ def test_a_client_that_sorts_by_default_is_paged_by_number():
     within = calls.contacts.list().cursor.within((("sort", "email,ASC"),))
     assert not within.by_key
     assert ("sort", "email,ASC") in within.query
+
+
+def test_rows_that_nothing_says_how_to_ask_for_are_told():
+    page = PageData(data=[{"id": "1"}], total=3)
+    with pytest.warns(UserWarning, match="sent 1 of 3 rows"):
+        assert following(begin("members", ()), page) is None

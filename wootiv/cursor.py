@@ -1,5 +1,6 @@
 """Where a list stands: what a page holds, and how the next one is asked for. Pure."""
 
+import warnings
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
@@ -122,7 +123,13 @@ def _by_offset(step: Cursor, page: PageData[Any]) -> Cursor | None:
 
 
 def _by_number(step: Cursor, page: PageData[Any]) -> Cursor | None:
-    if page.page is None or page.page_count is None or page.page >= page.page_count:
+    if page.page is None or page.page_count is None:
+        if page.total is not None and page.total > len(page.data):
+            # Its shape is declared nowhere: rather told than guessed, since a wrong guess would give rows twice.
+            text = f"the server sent {len(page.data)} of {page.total} rows, and nothing says how to ask for the rest"
+            warnings.warn(text, stacklevel=2)
+        return None
+    if page.page >= page.page_count:
         return None
     # Above what was asked for, too: a server that gives its first page again and again is asked for the last but once.
     number = max(page.page, _number(step.query, "page")) + 1
