@@ -18,6 +18,7 @@ PACKAGE = ROOT / "wootiv"
 FLOORS = (
     {"message"},
     {"errors"},
+    {"run"},
     {"query"},
     {"cursor"},
     {"wire"},
@@ -55,7 +56,7 @@ RESERVED = {
 # Imports that run inside a function: (module, what it imports): why.
 LATE = {
     ("wootiv", "importlib.metadata"): "the version is asked for seldom, and finding it costs start-up time",
-    ("wootiv.engine.send", "importlib.metadata"): "as above",
+    ("wootiv.engine.outgoing", "importlib.metadata"): "as above",
     ("wootiv.wire.decode", "email.utils"): "3 ms of start-up, needed next to never",
     ("wootiv.sandbox.server", "uvicorn"): "an extra: who lacks it is told so when the server is started",
 }

@@ -50,6 +50,11 @@ class APIError(Exception):
         self.attempts = attempts
         self.body = body
 
+    @property
+    def maybe_applied(self) -> bool:
+        """Whether a write may have been carried out: one that went out, and got no answer or one of 500 and above."""
+        return any(attempt.maybe_applied for attempt in self.attempts)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions are rebuilt from their positional arguments; ours have required keywords.
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -68,11 +73,6 @@ def _rebuild(cls: type[E], args: tuple[Any, ...], state: dict[str, Any]) -> E:
 
 class APIConnectionError(APIError):
     """No answer arrived: nothing listens there, the connection broke, or a limit ran out."""
-
-    @property
-    def maybe_applied(self) -> bool:
-        """Whether a write went out and got no answer, so that the server may have carried it out."""
-        return any(attempt.maybe_applied for attempt in self.attempts)
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 import anyio
 import anyio.lowlevel
+from msgspec import Raw
 
 from wootiv.cursor import Cursor, PageData, PageInfo, changes, following
 from wootiv.errors import APIResponseValidationError
 from wootiv.message import APIResponse, Pairs
+from wootiv.run import Run
 from wootiv.wire.decode import Decoder
 
 T = TypeVar("T")
@@ -32,8 +34,12 @@ class PageDecoder(Decoder[PageData[T]], frozen=True):
 class Fetch(Protocol[T]):
     """Gets one page; the engine implements it, for one operation of one client."""
 
-    def __call__(self, query: Pairs, /) -> Coroutine[Any, Any, PageData[T]]:
-        """Send the operation with another query."""
+    def __call__(self, query: Pairs, /, run: Run | None = None) -> Coroutine[Any, Any, PageData[T]]:
+        """Send the operation with another query, as part of a run if one is given."""
+        ...
+
+    def raw(self) -> "Fetch[Raw]":
+        """The same list, each row as the server sent it."""
         ...
 
 

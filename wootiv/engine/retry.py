@@ -39,6 +39,13 @@ def worth_retrying(error: BaseException) -> bool:
     return isinstance(error, APIConnectionError)
 
 
+def is_throttled(error: BaseException) -> bool:
+    """Whether the server said no more than: later."""
+    return isinstance(error, APIStatusError) and (
+        error.status_code == 429 or (error.status_code == 503 and error.retry_after is not None)
+    )
+
+
 def rules(given: AsyncRetrying | None, max_retries: int | None) -> AsyncRetrying:
     """The caller's own rules, or ours; how often to retry is the caller's too, where a number is given."""
     if given is None:
@@ -53,6 +60,7 @@ async def again(
     by: AsyncRetrying,
     max_retry_after: float,
     deadline: float,
+    may_try_again: Callable[[APIError], bool],
     too_late: Callable[[], APITimeoutError],
     before_wait: Callable[[APIError, float], None],
 ) -> R:
@@ -87,6 +95,8 @@ async def again(
         try:
             return await attempt()
         except (APIConnectionError, APIStatusError) as error:
+            if not may_try_again(error):
+                raise
             failure = error
 
 

@@ -1,32 +1,33 @@
 """One call's life: slot, attempt, reply, judgement, and again after a wait."""
 
-import uuid
-from collections.abc import Coroutine
+import math
+from collections.abc import Coroutine, Generator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.lowlevel
-from msgspec import UNSET, json, structs
+from msgspec import UNSET, Raw, structs
 
-from wootiv.call import Call, Extras
-from wootiv.cursor import Cursor, begin
+from wootiv.call import Call
+from wootiv.cursor import Cursor, PageData, begin
 from wootiv.engine import log
 from wootiv.engine.network import Network
+from wootiv.engine.outgoing import extras, outgoing, redirect, without_secrets
 from wootiv.engine.pools import is_direct
-from wootiv.engine.retry import again, rules, worth_retrying
+from wootiv.engine.retry import again, is_throttled, rules, worth_retrying
 from wootiv.engine.settings import Settings
 from wootiv.engine.transport import never_sent, unreachable
 from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, ClientStateError
-from wootiv.message import APIResponse, Attempt, Form, Outgoing, Pairs, Reply, SentRequest
-from wootiv.pages import Fetch
-from wootiv.query import override
+from wootiv.message import APIResponse, Attempt, Form, Pairs, Reply, SentRequest
+from wootiv.run import Run
 from wootiv.wire.decode import problem
 from wootiv.wire.files import rewindable
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 _REDIRECTS = 5
 
@@ -38,47 +39,54 @@ class Engine:
         self.settings = settings
         self.network = network
 
-    async def send(self, call: Call[R]) -> APIResponse[R]:
+    async def send(self, call: Call[R], run: Run | None = None) -> APIResponse[R]:
         """Send a call and give its raw answer; raises `APIError`."""
-        self.network.check_process()
-        limit = call.options.total_timeout
-        limit = self.settings.total_timeout if limit is UNSET else limit
-        life: _Life[R] = _Life(self, call, limit)
-        if limit is None:
-            return await life.run(float("inf"))
-        with anyio.move_on_after(limit) as scope:
-            return await life.run(scope.deadline)
-        # A scope of the caller's that ran out at the same time has the say: we never raise in its place.
-        await anyio.lowlevel.checkpoint_if_cancelled()
-        raise life.cut_off()
+        return await Life(self, call, run).send()
 
-    async def answer(self, call: Call[R]) -> R:
+    async def answer(self, call: Call[R], run: Run | None = None) -> R:
         """Send a call and give its typed answer; raises `APIError`."""
-        return (await self.send(call)).parse()
+        return (await self.send(call, run)).parse()
 
     def start_of(self, call: Call[Any]) -> Cursor:
         """Where a list starts, with what this client sends by default among its conditions."""
         cursor = call.cursor or begin("whole", call.query)
         return cursor.within(self.settings.query)
 
-    def fetch(self, call: Call[Any]) -> Fetch[Any]:
+    def fetch(self, call: Call[PageData[T]]) -> "PageFetch[T]":
         """What gets one page of a list."""
-
-        def get(query: Pairs) -> Coroutine[Any, Any, Any]:
-            return self.answer(call.at(query))
-
-        return get
+        return PageFetch(self, call)
 
 
-class _Life(Generic[R]):
+class PageFetch(Generic[T]):
+    """Gets the pages of one list."""
+
+    def __init__(self, engine: Engine, call: Call[PageData[T]]) -> None:
+        self._engine = engine
+        self._call = call
+
+    def __call__(self, query: Pairs, /, run: Run | None = None) -> Coroutine[Any, Any, PageData[T]]:
+        """Send the list's call with another query."""
+        return self._engine.answer(self._call.at(query), run)
+
+    def raw(self) -> "PageFetch[Raw]":
+        """The same list, each row as the server sent it."""
+        call: Call[Any] = self._call
+        return PageFetch(self._engine, structs.replace(call, answer=PageData[Raw]))
+
+
+class _OutOfTime(Exception):  # noqa: N818 - never leaves this module
+    """The wait for the rate limit would not end before the call's own limit."""
+
+
+class Life(Generic[R]):
     """What one call has been through so far."""
 
-    def __init__(self, engine: Engine, call: Call[R], limit: float | None) -> None:
+    def __init__(self, engine: Engine, call: Call[R], run: Run | None = None) -> None:
         self.call = call
+        self.run = run
         self.settings = engine.settings
         self.network = engine.network
-        self.limit = limit
-        self.outgoing = _outgoing(call, engine.settings)
+        self.outgoing = outgoing(call, engine.settings)
         names = dict.fromkeys(name for name, _ in self.outgoing.headers)
         self.request = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
         self._attempts: list[Attempt] = []
@@ -86,11 +94,38 @@ class _Life(Generic[R]):
         self._gone_out: float | None = None
         """When the attempt that is under way got its connection."""
         self._failure: APIError | None = None
+        limit = call.options.total_timeout
+        self.limit = engine.settings.total_timeout if limit is UNSET else limit
+        self.deadline = math.inf if self.limit is None else self._begun + self.limit
+        if run is not None and run.deadline < self.deadline:
+            self.deadline, self.limit = run.deadline, run.total_timeout
 
-    async def run(self, deadline: float) -> APIResponse[R]:
+    async def send(self) -> APIResponse[R]:
+        """Send the call and give its raw answer; raises `APIError`."""
+        self.network.check_process()
+        if self.limit is None:
+            return await self._answered()
+        with anyio.CancelScope(deadline=self.deadline):
+            try:
+                return await self._answered()
+            except _OutOfTime:
+                raise self._out_of_time() from self._failure
+        # A scope of the caller's that ran out at the same time has the say: we never raise in its place.
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        raise self._cut_off()
+
+    def broken_off(self) -> APIConnectionError:
+        """The error of a call that was cancelled, wherever it was."""
+        if self._gone_out is not None:
+            self._note(error="cancelled", maybe_applied=True)
+        message = "cancelled before there was an answer"
+        return APIConnectionError(message, request=self.request, attempts=tuple(self._attempts))
+
+    async def _answered(self) -> APIResponse[R]:
         """Attempt it until there is an answer, or no more attempt may be made."""
+        attempt = self._attempt if self.run is None else self._unthrottled
         try:
-            return await self._attempt()
+            return await attempt()
         except (APIConnectionError, APIStatusError) as error:
             if self.network.closed:
                 raise self._closed_meanwhile() from error.__cause__
@@ -103,20 +138,69 @@ class _Life(Generic[R]):
         given = self.settings.retrying
         default = self.settings.max_retries if given is None else None
         return await again(
-            self._attempt,
+            attempt,
             failure,
             by=rules(given, default if retries is UNSET else retries),
             max_retry_after=self.settings.max_retry_after,
-            deadline=deadline,
+            deadline=self.deadline,
+            may_try_again=self._may_try_again,
             too_late=self._out_of_time,
             before_wait=self._waits,
         )
 
+    async def _unthrottled(self) -> APIResponse[R]:
+        """An attempt of a run: a rate limit is a wait there, and no failure that counts."""
+        while True:
+            try:
+                return await self._attempt()
+            except APIStatusError as error:
+                if not self._waits_for_the_rate(error):
+                    raise
+                self._failure = error  # the pace holds the next attempt back
+
+    def _waits_for_the_rate(self, error: APIError) -> bool:
+        if self.run is None or not isinstance(error, APIStatusError) or not is_throttled(error):
+            return False
+        return self._can_repeat() and self.run.affords(error.retry_after or 0.0)
+
+    def patience(self, seconds: float) -> AbstractContextManager[None] | None:
+        """What to wait within for the rate limit; `None` to go out at once, and hear it from the server.
+
+        Raises if the wait would not end in time.
+        """
+        if anyio.current_time() + seconds >= self.deadline:
+            raise _OutOfTime
+        short = self.run.affords(seconds) if self.run else seconds <= self.settings.max_retry_after
+        return self._waiting(seconds) if short else None
+
+    @contextmanager
+    def _waiting(self, seconds: float) -> Generator[None, None, None]:
+        log.waiting(self.call.method, self.call.template, seconds)
+        begun = anyio.current_time()
+        try:
+            if self.run is None:
+                yield
+            else:
+                with self.run.waiting():
+                    yield
+        finally:
+            if self._attempts:
+                last = self._attempts[-1]
+                self._attempts[-1] = structs.replace(last, wait=last.wait + anyio.current_time() - begun)
+
+    def _can_repeat(self) -> bool:
+        # What was read of it is gone: never send a body twice that is not the same.
+        return not isinstance(self.outgoing.body, Form) or rewindable(self.outgoing.body)
+
     def _may_try_again(self, error: APIError) -> bool:
-        body = self.outgoing.body
-        if isinstance(body, Form) and not rewindable(body):
-            return False  # what was read of it is gone: never send a body twice that is not the same
+        if not self._can_repeat() or (self.run is not None and is_throttled(error)):
+            return False  # for the rate limit the run has waited as long as it may
+        if self.run is not None and not self.run.resend_unknown and self._may_double():
+            return False
         return self.settings.retrying is not None or worth_retrying(error)
+
+    def _may_double(self) -> bool:
+        return self.call.method == "POST" and self._attempts[-1].maybe_applied
 
     def _waits(self, error: APIError, seconds: float) -> None:
         self._attempts[-1] = structs.replace(self._attempts[-1], wait=seconds)
@@ -133,7 +217,7 @@ class _Life(Generic[R]):
             # A scope of the caller's that ran out together with a limit of the attempt has the say.
             await anyio.lowlevel.checkpoint_if_cancelled()  # noqa: ASYNC120 - it drops the error on purpose
             raise
-        elapsed = self._note(status=reply.status)
+        elapsed = self._note(status=reply.status, maybe_applied=_maybe_carried_out(reply))
         response = APIResponse[R](
             reply.status,
             reply.headers,
@@ -146,7 +230,7 @@ class _Life(Generic[R]):
         log.attempted(self.call.method, self.call.template, self._attempts[-1], response.request_id)
         if not 200 <= reply.status < 300:
             refused = problem(response, datetime.now(UTC))
-            refused.message = _without_secrets(refused.message, self.call)
+            refused.message = without_secrets(refused.message, self.call)
             refused.args = (refused.message,)
             raise refused
         log.tell_undeclared(response, self.call.template, self.call.answer)
@@ -166,34 +250,37 @@ class _Life(Generic[R]):
         )
         self._gone_out = None
         self._attempts.append(attempt)
+        if self.run is not None:
+            self.run.requests += 1
+            self.run.retries += attempt.number > 1
         if error is not None:
             log.attempted(self.call.method, self.call.template, attempt, None)
         return attempt.elapsed
 
     async def _exchange(self) -> Reply:
         """One request and what it is redirected to, within the origin: the key goes nowhere else."""
-        outgoing = self.outgoing
+        asked = self.outgoing
         timeouts = self.settings.timeout if self.call.options.timeout is UNSET else self.call.options.timeout
         secret: Pairs = ()
         # A header of the caller's own, or None in its place, wins.
         if self.settings.api_key and not any(
-            name.lower() == "authorization" for name, _ in _extras(self.call, self.settings)
+            name.lower() == "authorization" for name, _ in extras(self.call, self.settings)
         ):
             secret = (("Authorization", f"Bearer {self.settings.api_key}"),)
-        reply = await self.network.attempt(outgoing, secret, timeouts, self._goes_out)
+        reply = await self.network.attempt(asked, secret, timeouts, self._goes_out)
         for _ in range(_REDIRECTS):
-            target = _redirect(outgoing, reply)
+            target = redirect(asked, reply)
             if target is None:
                 break
-            outgoing = target
-            reply = await self.network.attempt(outgoing, secret, timeouts, self._goes_out)
+            asked = target
+            reply = await self.network.attempt(asked, secret, timeouts, self._goes_out)
         return reply
 
     def _goes_out(self) -> None:
         if self._gone_out is None:
             self._gone_out = anyio.current_time()
 
-    def cut_off(self) -> APITimeoutError:
+    def _cut_off(self) -> APITimeoutError:
         """The error of a call that `total_timeout` ended, wherever it was."""
         if self._gone_out is not None:
             self._note(error=f"cut off by total_timeout={self.limit:g}", maybe_applied=True)
@@ -220,88 +307,9 @@ class _Life(Generic[R]):
         return APIConnectionError(message, request=self.request, attempts=tuple(self._attempts))
 
 
-def _outgoing(call: Call[Any], settings: Settings) -> Outgoing:
-    query = override(settings.query, call.query) if settings.query else call.query
-    hidden = call.secret_query | {name for name, _ in settings.query}
-    shown = tuple((name, "***" if name in hidden else value) for name, value in query)
-    return Outgoing(
-        method=call.method,
-        url=_url(settings.base_url, call.path, query),
-        headers=_headers(call, settings),
-        body=call.body,
-        template=call.template,
-        shown_url=_url(settings.base_url, call.shown_path, shown),
-    )
+def _maybe_carried_out(reply: Reply) -> bool:
+    """Whether a failing server, or a proxy before it, may have carried out what it was asked.
 
-
-def _without_secrets(text: str, call: Call[Any]) -> str:
-    """A server's own words, which may repeat the path of a request, or what its body or query held."""
-    pairs = zip(call.path.split("/"), call.shown_path.split("/"), strict=False)
-    secrets = [segment for segment, shown in pairs if shown == "***"]
-    secrets += [value for name, value in call.query if name in call.secret_query]
-    if isinstance(call.body, bytes) and call.secret_query:
-        body = json.decode(call.body)
-        secrets += [value for name, value in body.items() if name in call.secret_query and isinstance(value, str)]
-    for secret in sorted({form for one in secrets for form in (one, unquote(one)) if form}, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
-
-
-def _url(base: str, path: str, query: Pairs) -> str:
-    return f"{base}{path}?{urlencode(query, quote_via=quote, safe='*')}" if query else f"{base}{path}"
-
-
-@cache
-def _user_agent() -> str:
-    from importlib.metadata import version
-
-    return f"wootiv-python/{version('wootiv')}"
-
-
-def _headers(call: Call[Any], settings: Settings) -> Pairs:
-    headers: dict[str, tuple[str, str | None]] = {}
-    for name, value in (*_own_headers(call), *_extras(call, settings)):
-        headers[name.lower()] = (name, value)
-    return tuple((name, value) for name, value in headers.values() if value is not None)
-
-
-def _own_headers(call: Call[Any]) -> Extras:
-    own: list[tuple[str, str | None]] = [("Accept", "application/json"), ("User-Agent", _user_agent())]
-    own.append(("Accept-Encoding", "gzip, deflate"))
-    if isinstance(call.body, bytes):
-        own.append(("Content-Type", "application/json"))
-    if call.method != "GET":
-        own.append(("Idempotency-Key", call.options.idempotency_key or f"wootiv-{uuid.uuid4()}"))
-    return tuple(own)
-
-
-def _extras(call: Call[Any], settings: Settings) -> Extras:
-    return (*settings.headers, *call.options.extra_headers)
-
-
-def _redirect(outgoing: Outgoing, reply: Reply) -> Outgoing | None:
-    """Where a redirect leads, if it stays within the origin.
-
-    Source: RFC 9110 15.4: 303 asks for a read, 301 and 302 make one of a POST, and else the request is repeated.
+    With a time to come back at, a 503 says that it did not.
     """
-    if reply.status not in (301, 302, 303, 307, 308) or "location" not in reply.headers:
-        return None
-    try:
-        url = urljoin(outgoing.url, reply.headers["location"])
-        if _origin(url) != _origin(outgoing.url):
-            return None
-    except ValueError:  # no address at all
-        return None
-    becomes_read = reply.status == 303 or (reply.status in (301, 302) and outgoing.method == "POST")
-    if becomes_read and outgoing.method not in ("GET", "HEAD"):
-        headers = tuple(pair for pair in outgoing.headers if pair[0].lower() not in ("content-type", "idempotency-key"))
-        return structs.replace(outgoing, url=url, method="GET", body=None, headers=headers)
-    if isinstance(outgoing.body, Form) and not rewindable(outgoing.body):
-        return None  # what was read of it is gone
-    return structs.replace(outgoing, url=url)
-
-
-def _origin(url: str) -> tuple[str, str, str | None, int | None]:
-    split = urlsplit(url)
-    port = split.port or {"http": 80, "https": 443}.get(split.scheme)
-    return split.scheme, split.netloc.rpartition("@")[0], split.hostname, port
+    return reply.status >= 500 and not (reply.status == 503 and "retry-after" in reply.headers)

@@ -1,0 +1,47 @@
+"""Many calls that belong together: what they share of time, and what is counted of them."""
+
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import anyio
+
+MAX_WAIT = 600.0
+"""Seconds that one run waits for the server's rate limit, all in all."""
+
+
+class Run:
+    """One list read side by side, or one bulk of calls; its clock is the event loop's."""
+
+    def __init__(self, total_timeout: float | None = None, *, resend_unknown: bool = True) -> None:
+        self.total_timeout = total_timeout
+        self.resend_unknown = resend_unknown
+        """Whether to send a create again whose answer is not known."""
+        self.deadline = math.inf if total_timeout is None else anyio.current_time() + total_timeout
+        self.requests = 0
+        self.retries = 0
+        self._waited = 0.0
+        self._waiting = 0
+        self._since = 0.0
+
+    @property
+    def waited(self) -> float:
+        """Seconds for which at least one call waited for the rate limit: eight that wait for one second are one."""
+        return self._waited + (anyio.current_time() - self._since if self._waiting else 0.0)
+
+    def affords(self, seconds: float) -> bool:
+        """Whether the run may wait so much longer for the rate limit."""
+        return self.waited + seconds <= MAX_WAIT
+
+    @contextmanager
+    def waiting(self) -> Generator[None, None, None]:
+        """Count a wait, however it ends."""
+        if not self._waiting:
+            self._since = anyio.current_time()
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._waited += anyio.current_time() - self._since
