@@ -12,6 +12,8 @@ import trio.testing
 
 from wootiv import AsyncWootiv, Sandbox, Wootiv
 
+pytest_plugins = ["leaks", "watched"]  # of tests/support
+
 ADDRESS = "http://wootiv.test"
 
 

@@ -13,9 +13,14 @@ if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the 
     from wootiv import types
     from wootiv.api.tree import calls
     from wootiv.blocking import Client, Wootiv
+    from wootiv.blocking_pages import Page
     from wootiv.call import Call, Options
     from wootiv.client import AsyncClient, AsyncWootiv
+    from wootiv.concurrent import AsyncConcurrentList
     from wootiv.cursor import PageData, PageInfo
+    from wootiv.engine.blocking_bulk import Bulk
+    from wootiv.engine.bulk import AsyncBulk
+    from wootiv.engine.events import Hook
     from wootiv.engine.portal import BlockedLoopWarning
     from wootiv.engine.settings import ENVIRONMENTS
     from wootiv.errors import (
@@ -34,9 +39,13 @@ if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the 
         RateLimitError,
         UnprocessableEntityError,
     )
+    from wootiv.events import AttemptEnded, Event, OutcomeKnown, PageFetched, WaitBegun
+    from wootiv.hosted import ConcurrentList
     from wootiv.message import APIResponse, Attempt, Headers, SentRequest
-    from wootiv.pages import AsyncPage, AsyncPaginator, Page
+    from wootiv.outcome import BulkCounts, BulkError, BulkResult, Failed, NotSent, Outcome, Succeeded, Unknown
+    from wootiv.pages import AsyncPage, AsyncPaginator
     from wootiv.sandbox.box import Sandbox
+    from wootiv.seams import Stats
 
 __all__ = [
     "ENVIRONMENTS",
@@ -46,30 +55,49 @@ __all__ = [
     "APIResponseValidationError",
     "APIStatusError",
     "APITimeoutError",
+    "AsyncBulk",
     "AsyncClient",
+    "AsyncConcurrentList",
     "AsyncPage",
     "AsyncPaginator",
     "AsyncWootiv",
     "Attempt",
+    "AttemptEnded",
     "AuthenticationError",
     "BadRequestError",
     "BlockedLoopWarning",
+    "Bulk",
+    "BulkCounts",
+    "BulkError",
+    "BulkResult",
     "Call",
     "Client",
     "ClientStateError",
+    "ConcurrentList",
     "ConflictError",
+    "Event",
+    "Failed",
     "Headers",
+    "Hook",
     "InternalServerError",
     "NotFoundError",
+    "NotSent",
     "Options",
+    "Outcome",
+    "OutcomeKnown",
     "Page",
     "PageData",
+    "PageFetched",
     "PageInfo",
     "PermissionDeniedError",
     "RateLimitError",
     "Sandbox",
     "SentRequest",
+    "Stats",
+    "Succeeded",
+    "Unknown",
     "UnprocessableEntityError",
+    "WaitBegun",
     "Wootiv",
     "__version__",
     "calls",
@@ -79,14 +107,32 @@ __all__ = [
 _HOMES = {
     "wootiv.api.tree": ("calls",),
     "wootiv.blocking": ("Client", "Wootiv"),
+    "wootiv.blocking_pages": ("Page",),
     "wootiv.call": ("Call", "Options"),
     "wootiv.client": ("AsyncClient", "AsyncWootiv"),
+    "wootiv.engine.events": ("Hook",),
+    "wootiv.engine.blocking_bulk": ("Bulk",),
+    "wootiv.engine.bulk": ("AsyncBulk",),
+    "wootiv.outcome": (
+        "BulkCounts",
+        "BulkError",
+        "BulkResult",
+        "Failed",
+        "NotSent",
+        "Outcome",
+        "Succeeded",
+        "Unknown",
+    ),
     "wootiv.engine.portal": ("BlockedLoopWarning",),
     "wootiv.engine.settings": ("ENVIRONMENTS",),
-    "wootiv.errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "wootiv.errors": tuple(name for name in __all__ if name.endswith("Error") and name != "BulkError"),
+    "wootiv.events": ("AttemptEnded", "Event", "OutcomeKnown", "PageFetched", "WaitBegun"),
     "wootiv.message": ("APIResponse", "Attempt", "Headers", "SentRequest"),
+    "wootiv.concurrent": ("AsyncConcurrentList",),
+    "wootiv.hosted": ("ConcurrentList",),
+    "wootiv.seams": ("Stats",),
     "wootiv.cursor": ("PageData", "PageInfo"),
-    "wootiv.pages": ("AsyncPage", "AsyncPaginator", "Page"),
+    "wootiv.pages": ("AsyncPage", "AsyncPaginator"),
     "wootiv.sandbox.box": ("Sandbox",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -9,7 +9,7 @@ from typing import Any, Unpack, get_args, get_origin, get_type_hints
 from msgspec import Struct, structs
 
 from wootiv.call import Call, Options, read_body, read_options, read_query
-from wootiv.cursor import Kind, PageData, begin
+from wootiv.cursor import Cursor, Key, Kind, OutOfOrder, PageData, begin
 from wootiv.message import Pairs
 from wootiv.query import MAX_LIST, override, values
 from wootiv.wire.encode import Field, camel, encode_fields, field_of, fields_of
@@ -92,7 +92,7 @@ class Declaration(Struct, frozen=True):
             warnings.warn(f"{name}: the server ignores filter and or_ beside s", stacklevel=4)
         query = override(query, read_query(given.get("extra_query", {}), "extra_query"))
         self._check_lists(query)
-        cursor = begin(self.kind, query) if self.kind else None
+        cursor = self._cursor(query, encoded.get("after"))
         return Call(
             operation=name,
             method=self.method,
@@ -106,6 +106,14 @@ class Declaration(Struct, frozen=True):
             cursor=cursor,
             options=read_options(given),
         )
+
+    def _cursor(self, query: Pairs, start: Key | None) -> Cursor | None:
+        try:
+            return begin(self.kind, query, start) if self.kind else None
+        except OutOfOrder:
+            expected = "a list in order of id, with filter, or_ or s that can be joined with one more"
+            given = ", ".join(dict.fromkeys(name for name, _ in query))
+            raise Unfit("after", expected, f"one with {given}") from None
 
     def _check_lists(self, query: Pairs) -> None:
         for field in self.fields.values():
@@ -165,8 +173,9 @@ def _secret_path_text(value: Any, name: str) -> str:
 
 
 def _place(method: str, field: Field) -> str:
-    if Mark.FILE in field.marks:
-        return "file"
+    for mark, place in ((Mark.FILE, "file"), (Mark.START, "start")):
+        if mark in field.marks:
+            return place
     in_query = method in ("GET", "DELETE") or Mark.QUERY in field.marks or Mark.SPREAD in field.marks
     return "query" if in_query else "body"
 

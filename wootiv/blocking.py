@@ -1,20 +1,32 @@
 """`Wootiv`: the client for plain scripts and threads."""
 
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack
+from typing import Any, Generic, Literal, Self, TypeVar, Unpack
 
 from wootiv.api.tree import Api
+from wootiv.blocking_pages import Page
 from wootiv.call import Call
 from wootiv.client import bare_copy, changed_engine, check_call, check_open, new_engine, show_options
 from wootiv.cursor import PageData
+from wootiv.engine.blocking_bulk import Bulk
+from wootiv.engine.bulk import gather
+from wootiv.engine.crew import BulkPlan, OnError
+from wootiv.engine.events import Events, Hook
+from wootiv.engine.hosting import HostedBlock
+from wootiv.engine.loop import run_in_caller
 from wootiv.engine.portal import Portal
-from wootiv.engine.send import Engine
+from wootiv.engine.send import Engine, PageFetch
 from wootiv.engine.settings import ClientOptions, WithOptions
+from wootiv.events import Event
 from wootiv.message import APIResponse, Pairs
 from wootiv.operation import Blocking
-from wootiv.pages import Page
 
+E = TypeVar("E", bound=Event)
+I = TypeVar("I")  # noqa: E741 - an item
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class BlockingOptions(ClientOptions, total=False):
@@ -36,16 +48,30 @@ class BlockingRunner:
         __tracebackhide__ = True
         return self.portal.call(lambda: self.engine.answer(call))
 
-    def run_list(self, call: Call[Any]) -> Page[Any]:
+    def run_list(self, call: Call[PageData[T]]) -> Page[T]:
         """The first page of the list that starts with the call."""
         __tracebackhide__ = True
-
-        def fetch(query: Pairs) -> PageData[Any]:
-            __tracebackhide__ = True
-            return self.portal.call(lambda: self.engine.answer(call.at(query)))
-
         cursor = self.engine.start_of(call)
+        fetch = BlockingFetch(self.engine.fetch(call), self.portal)
         return Page(fetch, cursor, fetch(cursor.query))
+
+
+class BlockingFetch(Generic[T]):
+    """Gets the pages of one list."""
+
+    def __init__(self, fetch: PageFetch[T], portal: Portal) -> None:
+        self.fetch = fetch
+        self._portal = portal
+
+    def __call__(self, query: Pairs, /) -> PageData[T]:
+        """Send the list's call with another query."""
+        __tracebackhide__ = True
+        return self._portal.call(lambda: self.fetch(query))
+
+    def host(self, block: AbstractAsyncContextManager[Any], /) -> HostedBlock:
+        """Enter a block in the client's event loop."""
+        __tracebackhide__ = True
+        return HostedBlock(self._portal, block)
 
 
 class Wootiv(Api[Blocking]):
@@ -63,7 +89,7 @@ class Wootiv(Api[Blocking]):
         if backend not in ("asyncio", "trio"):
             message = f"backend must be 'asyncio' or 'trio', got {backend!r}"
             raise ValueError(message)
-        self._become(new_engine(options, "Wootiv"), Portal(backend), is_view=False)
+        self._become(new_engine(options, "Wootiv", Events(run_in_caller)), Portal(backend), is_view=False)
 
     def _become(self, engine: Engine, portal: Portal, *, is_view: bool) -> None:
         super().__init__(BlockingRunner(engine, portal))
@@ -76,6 +102,52 @@ class Wootiv(Api[Blocking]):
         __tracebackhide__ = True
         check_call(call)
         return self._portal.call(lambda: self._engine.send(call))
+
+    def on(self, event: type[E], handler: Callable[[E], object], /) -> Hook:
+        """Call the handler with each event of a kind, for this client and its views; raises `TypeError`.
+
+        It runs in the thread that made the call, while that waits, and may call the client. What it raises is logged,
+        and reaches no call. Call the answer, or use it in a `with` block, to take the handler off.
+        """
+        return self._engine.events.on(event, handler)
+
+    def bulk(
+        self,
+        make: Callable[[I], Call[R]],
+        items: Iterable[I],
+        *,
+        concurrency: int = 8,
+        on_error: OnError = "continue",
+        resend_unknown: bool = False,
+        total_timeout: float | None = None,
+    ) -> Bulk[I, R]:
+        """One call for each item, side by side: `with client.bulk(make, items) as outcomes: for outcome in outcomes`.
+
+        `make(item)` gives the call, as `wootiv.calls.contacts.create(...)` does. Each item has exactly one outcome, in
+        the order in which they come: `Succeeded`, `Failed`, `Unknown` or `NotSent`. What `make` raises is that item's
+        `Failed`; what reading `items` raises comes after the outcomes of what was read before. Both run in the thread
+        that reads the outcomes, and may use the client.
+
+        Up to `concurrency` calls are under way, or have outcomes that wait for the reader; items are read no further
+        ahead. With `on_error="stop"` no more is sent once an item did not succeed. A create without an answer is not
+        sent again, and is `Unknown`, unless `resend_unknown` is set. A rate limit is a wait, up to 600 s in all.
+        `total_timeout` is in seconds, from the block's start: then what is left is `NotSent`.
+        """
+        plan = BulkPlan(make, concurrency, on_error, resend_unknown, total_timeout)
+        return Bulk(self._engine, self._host, plan, items)
+
+    def gather(self, calls: Iterable[Call[R]], *, concurrency: int = 8, total_timeout: float | None = None) -> list[R]:
+        """Send calls side by side, and give their answers in order; raises the first error, in that order, as itself.
+
+        When it raises, what was under way is cancelled: for writes of which the count matters, `bulk` tells each.
+        """
+        __tracebackhide__ = True
+        given = list(calls)
+        return self._portal.call(lambda: gather(self._engine, given, concurrency, total_timeout))
+
+    def _host(self, block: AbstractAsyncContextManager[Any]) -> HostedBlock:
+        __tracebackhide__ = True
+        return HostedBlock(self._portal, block)
 
     @show_options
     def with_options(self, **options: Unpack[WithOptions]) -> Self:

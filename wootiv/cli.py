@@ -21,13 +21,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, OverflowError) as error:
         print(f"port {given.port} cannot be listened on: {error}; --port 0 takes any", file=sys.stderr)
         return 1
-    sandbox = Sandbox(rows=given.rows, seed=given.seed, errors=given.errors)
+    sandbox = Sandbox(rows=given.rows, seed=given.seed, errors=given.errors, latency=given.latency / 1000)
     print(
         f"wootiv sandbox: {given.rows} contacts at {address(listening)}, any API key will do; Ctrl-C ends it",
         flush=True,
     )
     with suppress(KeyboardInterrupt):  # how it is meant to end
-        serve(sandbox.app, listening, given.latency / 1000)
+        serve(sandbox.gate, listening)
     return 0
 
 

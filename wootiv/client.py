@@ -1,7 +1,7 @@
 """`AsyncWootiv`: the client for programs that run under trio or asyncio."""
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, get_args, get_type_hints
 
@@ -10,6 +10,9 @@ import anyio.lowlevel
 from wootiv.api.tree import Api
 from wootiv.call import Call
 from wootiv.engine import log
+from wootiv.engine.bulk import AsyncBulk, gather
+from wootiv.engine.crew import BulkPlan, OnError
+from wootiv.engine.events import Events, Hook
 from wootiv.engine.network import Network
 from wootiv.engine.send import Engine
 from wootiv.engine.settings import (
@@ -21,13 +24,16 @@ from wootiv.engine.settings import (
     network_options,
 )
 from wootiv.errors import ClientStateError
+from wootiv.events import Event
 from wootiv.message import APIResponse
 from wootiv.operation import Async, Opening, Resource, marked
 from wootiv.pages import AsyncPaginator
 from wootiv.wire.words import kind_of
 
+I = TypeVar("I")  # noqa: E741 - an item
 R = TypeVar("R")
 A = TypeVar("A", bound=Api[Any])
+E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -47,20 +53,20 @@ class AsyncRunner:
 
     def run_list(self, call: Call[Any]) -> AsyncPaginator[Any]:
         """The list that starts with the call."""
-        return AsyncPaginator(self.engine.fetch(call), self.engine.start_of(call), call.operation)
+        return AsyncPaginator(self.engine.fetch(call), self.engine.start_of(call))
 
 
-def new_engine(options: ClientOptions, name: str) -> Engine:
+def new_engine(options: ClientOptions, name: str, events: Events) -> Engine:
     """The engine of a new client; raises `TypeError` or `ValueError`."""
     check_names(options, ClientOptions, name)
     log.set_up()
-    return Engine(first_settings(options), Network(network_options(options)))
+    return Engine(first_settings(options), Network(network_options(options)), events)
 
 
 def changed_engine(engine: Engine, options: WithOptions) -> Engine:
     """The engine of a view; raises `TypeError` or `ValueError`."""
     check_names(options, WithOptions, "with_options")
-    return Engine(changed_settings(engine.settings, options), engine.network)
+    return Engine(changed_settings(engine.settings, options), engine.network, engine.events)
 
 
 def check_call(call: object) -> None:
@@ -114,7 +120,7 @@ class AsyncWootiv(Api[Async]):
 
     @show_options
     def __init__(self, **options: Unpack[ClientOptions]) -> None:
-        self._become(new_engine(options, "AsyncWootiv"), is_view=False)
+        self._become(new_engine(options, "AsyncWootiv", Events()), is_view=False)
 
     def _become(self, engine: Engine, *, is_view: bool) -> None:
         super().__init__(AsyncRunner(engine))
@@ -125,6 +131,51 @@ class AsyncWootiv(Api[Async]):
         """Send a call of `wootiv.calls` and give its raw answer; raises `APIError`."""
         check_call(call)
         return await self._engine.send(call)
+
+    def on(self, event: type[E], handler: Callable[[E], object], /) -> Hook:
+        """Call the handler with each event of a kind, for this client and its views; raises `TypeError`.
+
+        It is a plain function, called in the event loop: what takes long in it holds everything else up. What it raises
+        is logged, and reaches no call. Call the answer, or use it in a `with` block, to take the handler off.
+        """
+        return self._engine.events.on(event, handler)
+
+    def bulk(
+        self,
+        make: Callable[[I], Call[R]],
+        items: Iterable[I] | AsyncIterable[I],
+        *,
+        concurrency: int = 8,
+        on_error: OnError = "continue",
+        resend_unknown: bool = False,
+        total_timeout: float | None = None,
+    ) -> AsyncBulk[I, R]:
+        """One call for each item, side by side: `async with client.bulk(make, items) as outcomes: async for ...`.
+
+        `make(item)` gives the call, as `wootiv.calls.contacts.create(...)` does. Each item has exactly one outcome, in
+        the order in which they come: `Succeeded`, `Failed`, `Unknown` or `NotSent`. What `make` raises is that item's
+        `Failed`; what reading `items` raises comes after the outcomes of what was read before.
+
+        Up to `concurrency` calls are under way, or have outcomes that wait for the reader; items are read no further
+        ahead. With `on_error="stop"` no more is sent once an item did not succeed. A create without an answer is not
+        sent again, and is `Unknown`, unless `resend_unknown` is set. A rate limit is a wait, up to 600 s in all.
+        `total_timeout` is in seconds, from the block's start: then what is left is `NotSent`.
+        """
+        plan = BulkPlan(make, concurrency, on_error, resend_unknown, total_timeout)
+        return AsyncBulk(self._engine, plan, items)
+
+    async def gather(
+        self,
+        calls: Iterable[Call[R]] | AsyncIterable[Call[R]],
+        *,
+        concurrency: int = 8,
+        total_timeout: float | None = None,
+    ) -> list[R]:
+        """Send calls side by side, and give their answers in order; raises the first error, in that order, as itself.
+
+        When it raises, what was under way is cancelled: for writes of which the count matters, `bulk` tells each.
+        """
+        return await gather(self._engine, calls, concurrency, total_timeout)
 
     @show_options
     def with_options(self, **options: Unpack[WithOptions]) -> Self:

@@ -3,14 +3,16 @@
 import warnings
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from msgspec import Struct, structs
+from msgspec import DecodeError, Raw, Struct, json, structs
 
 from wootiv.message import Pairs
-from wootiv.query import MAX_LIST, after, override, values, without
+from wootiv.query import MAX_LIST, Beyond, after, override, values, without
 
 T = TypeVar("T")
 
 Kind: TypeAlias = Literal["crud", "offset", "whole", "members"]
+Key: TypeAlias = str | int
+"""The id of a row."""
 
 LIMIT = 100
 """Rows to a page, unless the caller says otherwise."""
@@ -38,7 +40,7 @@ class PageInfo(Struct, frozen=True):
 class Cursor(Struct, frozen=True):
     """Where a list stands: the query of the page at hand, and what is needed to ask for the next.
 
-    A caller who gives no sort, page or offset is led by key: in order of id, each page asking for ids above the
+    A caller who gives no sort but that by id, and no page or offset, is led by key: each page asks for ids beyond the
     last one seen. Whatever others delete or insert meanwhile, no row that stays is missed or doubled.
     Paging by number, over 2,000 rows of which others delete three of each hundred, misses 57.
     """
@@ -46,7 +48,10 @@ class Cursor(Struct, frozen=True):
     kind: Kind
     given: Pairs
     query: Pairs
-    by_key: bool = False
+    beyond: Beyond | None = None
+    """How ids compare with the last one seen, where the list is led by key."""
+    after: Key | None = None
+    """The id that the list starts after, if not at its beginning."""
     number: int = 1
     """Of this page, from where the list began."""
     total: int | None = None
@@ -55,23 +60,70 @@ class Cursor(Struct, frozen=True):
 
     def within(self, defaults: Pairs) -> "Cursor":
         """The same list of a client that sends a query of its own with every request, where the call's does not."""
-        return begin(self.kind, override(defaults, self.given)) if defaults else self
+        if not defaults:
+            return self
+        return structs.replace(begin(self.kind, override(defaults, self.given)), after=self.after)
+
+    @property
+    def by_key(self) -> bool:
+        """Whether the list is led by key."""
+        return self.beyond is not None
+
+    def onward(self, last: Key) -> "Cursor | None":
+        """The rows after that one; `None` where the query cannot say so."""
+        query = after(self.given, last, self.beyond) if self.beyond else None
+        if query is None:
+            return None
+        added = tuple(pair for pair in self.query if pair not in self.given and pair[0] in ("limit", "page", "sort"))
+        # A server that passes over the condition gives the same rows for ever: then go on by number.
+        return None if (query := (*query, *added)) == self.query else structs.replace(self, query=query)
 
 
-def begin(kind: Kind, given: Pairs) -> Cursor:
-    """Where a list starts; what is added to the caller's query follows the kind of list."""
+class OutOfOrder(Exception):  # noqa: N818 - told in the caller's own words
+    """A list that is to start after an id has another order, or conditions that no other can join."""
+
+
+def begin(kind: Kind, given: Pairs, start: Key | None = None) -> Cursor:
+    """Where a list starts; what is added to the caller's query follows the kind of list. Raises `OutOfOrder`."""
     if kind != "crud":
         return Cursor(kind, given, given)
-    # The server answers with a bare array, which says nothing of the rest, unless it is asked for a page and a limit.
     names = {name for name, _ in given}
+    sorts = values(given, "sort")
+    beyond = None if names & {"page", "offset"} else _BEYOND.get(tuple(sorts))
+    if start is not None:
+        joined = after(given, start, beyond) if beyond else None
+        if joined is None:
+            raise OutOfOrder
+        given = joined
+    # The server answers with a bare array, which says nothing of the rest, unless it is asked for a page and a limit.
     query = given if "limit" in names else (*given, ("limit", str(LIMIT)))
     if not names & {"page", "offset"}:
         query = (*query, ("page", "1"))
-    by_key = not names & {"sort", "page", "offset"}
-    sorts = values(given, "sort")
     if len(sorts) < MAX_LIST and not any(value.split(",")[0] == "id" for value in sorts):
         query = (*query, ("sort", "id,ASC"))  # without a total order, rows move between pages
-    return Cursor(kind, given, query, by_key)
+    return Cursor(kind, given, query, beyond, start)
+
+
+_BEYOND: dict[tuple[str, ...], Beyond] = {(): "$gt", ("id,ASC",): "$gt", ("id,DESC",): "$lt"}
+"""By how the caller sorts. Another order goes by number: no page of it can ask for what comes after a row."""
+
+
+class _Id(Struct):
+    id: Key
+
+
+_ids = json.Decoder(_Id)
+
+
+def key_of(row: Any) -> Key | None:
+    """The id of a row, whatever form it has; `None` if it has none."""
+    if isinstance(row, Raw):
+        try:
+            return _ids.decode(row).id
+        except DecodeError:
+            return None
+    key = row.get("id") if isinstance(row, dict) else getattr(row, "id", None)
+    return key if isinstance(key, str | int) else None
 
 
 def following(cursor: Cursor, page: PageData[Any]) -> Cursor | None:
@@ -98,14 +150,8 @@ def _by_key(step: Cursor, page: PageData[Any]) -> Cursor | None:
     # By key the total is of the rest; a bare array tells only whether it is full.
     if (asked == 0 or len(page.data) < asked) if page.total is None else page.total <= len(page.data):
         return step
-    row = page.data[-1]
-    key = row.get("id") if isinstance(row, dict) else getattr(row, "id", None)
-    query = after(step.given, key) if isinstance(key, str | int) else None
-    if query is None:
-        return None
-    added = tuple(pair for pair in step.query if pair not in step.given and pair[0] in ("limit", "page", "sort"))
-    # A server that passes over the condition gives the same rows for ever: then go on by number.
-    return None if (query := (*query, *added)) == step.query else structs.replace(step, query=query)
+    key = key_of(page.data[-1])
+    return None if key is None else step.onward(key)
 
 
 def _number(query: Pairs, name: str) -> int:
@@ -133,11 +179,19 @@ def _by_number(step: Cursor, page: PageData[Any]) -> Cursor | None:
         return None
     # Above what was asked for, too: a server that gives its first page again and again is asked for the last but once.
     number = max(page.page, _number(step.query, "page")) + 1
-    return None if number > page.page_count else _moved(structs.replace(step, by_key=False), "page", number)
+    return None if number > page.page_count else _moved(structs.replace(step, beyond=None), "page", number)
 
 
 def _moved(step: Cursor, name: str, to: int) -> Cursor:
     return structs.replace(step, query=(*without(step.query, name), (name, str(to))))
+
+
+def counting(cursor: Cursor) -> Pairs:
+    """The query that asks for as little as possible of a list, and is told how many rows it has."""
+    if cursor.kind not in ("crud", "offset"):
+        return cursor.query
+    page = (("page", "1"),) if cursor.kind == "crud" else ()
+    return (*without(cursor.query, "limit", "page", "offset", "sort"), ("limit", "1"), *page)
 
 
 def changes(now: Cursor, then: Cursor | None) -> PageInfo | None:

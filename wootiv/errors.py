@@ -35,6 +35,8 @@ class APIError(Exception):
     """Every attempt of the call, in order."""
     body: Any
     """The server's answer: plain data if it was JSON, else text; `None` if there was none."""
+    resume_after: str | int | None = None
+    """In a list by id: the id of the last row given out, for `list(after=...)`; `None` if there was none."""
 
     def __init__(
         self,

@@ -19,10 +19,11 @@ from typing import (
 )
 
 from wootiv.binding import Declaration
+from wootiv.blocking_pages import Page
 from wootiv.call import Call
 from wootiv.cursor import Kind, PageData
 from wootiv.docstring import Docstring, arguments, contents, shown
-from wootiv.pages import AsyncPaginator, Page
+from wootiv.pages import AsyncPaginator
 from wootiv.wire.encode import Field
 
 P = ParamSpec("P")

@@ -1,17 +1,18 @@
-"""Lists, a page at a time: what a page holds, how the next one is asked for, and iteration over all of them."""
+"""Lists, a page at a time: what a page holds, how the next one is asked for, and iteration over all of them.
 
-import threading
+The twins for blocking code stand in `blocking_pages`.
+"""
+
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, overload
 
 import anyio
 import anyio.lowlevel
-from msgspec import Raw
 
-from wootiv.cursor import Cursor, PageData, PageInfo, changes, following
-from wootiv.errors import APIResponseValidationError
-from wootiv.message import APIResponse, Pairs
-from wootiv.run import Run
+from wootiv.concurrent import AsyncConcurrentList, Fetch, How
+from wootiv.cursor import Cursor, PageData, PageInfo, changes, counting, following, key_of
+from wootiv.errors import APIError, APIResponseValidationError
+from wootiv.message import APIResponse
 from wootiv.wire.decode import Decoder
 
 T = TypeVar("T")
@@ -31,33 +32,14 @@ class PageDecoder(Decoder[PageData[T]], frozen=True):
         return PageData(data=rows), oddities
 
 
-class Fetch(Protocol[T]):
-    """Gets one page; the engine implements it, for one operation of one client."""
-
-    def __call__(self, query: Pairs, /, run: Run | None = None) -> Coroutine[Any, Any, PageData[T]]:
-        """Send the operation with another query, as part of a run if one is given."""
-        ...
-
-    def raw(self) -> "Fetch[Raw]":
-        """The same list, each row as the server sent it."""
-        ...
-
-
-class FetchBlocking(Protocol[T]):
-    """Gets one page, blocking."""
-
-    def __call__(self, query: Pairs, /) -> PageData[T]:
-        """Send the operation with another query."""
-        ...
-
-
-class _OnePage(Generic[T]):
+class OnePage(Generic[T]):
     """What pages of both clients are: rows, counts, and where the next page starts."""
 
-    __slots__ = ("_cursor", "_next", "data", "page", "page_count", "total")
+    __slots__ = ("_cursor", "_next", "_sent", "data", "page", "page_count", "total")
 
     def __init__(self, cursor: Cursor, page: PageData[T]) -> None:
         self._cursor = cursor
+        self._sent = page
         self._next = following(cursor, page)
         led = cursor.by_key and cursor.number > 1
         self.data: list[T] = page.data
@@ -83,6 +65,11 @@ class _OnePage(Generic[T]):
             raise ValueError(message)
         return self._next
 
+    def _resumable(self, error: APIError) -> None:
+        """Say in an error where the list can be gone on with."""
+        if self._cursor.by_key and self.data:
+            error.resume_after = key_of(self.data[-1])
+
     def __reduce__(self) -> NoReturn:
         message = "a page holds its client, so it can be neither pickled nor copied: take page.data"
         raise TypeError(message)
@@ -92,7 +79,88 @@ class _OnePage(Generic[T]):
         return f"<{type(self).__name__} {self.page or 1}: {len(self.data)}{of} rows>"
 
 
-class AsyncPage(_OnePage[T]):
+class _AsyncWhole(Generic[T]):
+    """What can be asked of a list as a whole."""
+
+    __slots__ = ()
+    _fetch: Fetch[T]
+    _cursor: Cursor
+
+    def _at_hand(self) -> PageData[T] | None:
+        """Its first page, if that was fetched already."""
+        return None
+
+    @overload
+    def concurrent(
+        self,
+        concurrency: int = 8,
+        *,
+        ordered: bool = True,
+        max_items: int | None = None,
+        total_timeout: float | None = None,
+        raw: Literal[False] = False,
+    ) -> AsyncConcurrentList[T]: ...
+    @overload
+    def concurrent(
+        self,
+        concurrency: int = 8,
+        *,
+        ordered: bool = True,
+        max_items: int | None = None,
+        total_timeout: float | None = None,
+        raw: Literal[True],
+    ) -> AsyncConcurrentList[bytes]: ...
+    def concurrent(self, concurrency: int = 8, *, raw: bool = False, **how: Any) -> AsyncConcurrentList[Any]:
+        """Fetch pages side by side: `async with client.contacts.list().concurrent(8) as contacts: async for ...`.
+
+        Up to `concurrency` pages are in flight or wait for the reader. With `raw` a row is the JSON that the server
+        sent. `max_items` ends it after so many rows; `total_timeout` in seconds is for all of it, from the block's
+        start. With `ordered=False` a page's rows come as soon as it is there.
+
+        Rows that others delete, insert or change meanwhile cost none of those that stay, and none comes twice: a list
+        by id is joined by id. With a sort, page or offset of your own it goes by number, and what did not join is
+        counted in `stats` and warned of, once.
+        """
+        return beside(self._fetch, self._cursor, How(concurrency, **how), None if raw else self._at_hand(), raw=raw)
+
+    @overload
+    async def collect(
+        self,
+        concurrency: int = 8,
+        *,
+        max_items: int | None = None,
+        total_timeout: float | None = None,
+        raw: Literal[False] = False,
+    ) -> list[T]: ...
+    @overload
+    async def collect(
+        self,
+        concurrency: int = 8,
+        *,
+        max_items: int | None = None,
+        total_timeout: float | None = None,
+        raw: Literal[True],
+    ) -> list[bytes]: ...
+    async def collect(self, concurrency: int = 8, **how: Any) -> list[Any]:
+        """All rows, in order, fetched side by side as `concurrent` does; raises `APIError`."""
+        async with self.concurrent(concurrency, **how) as rows:
+            return [row async for row in rows]
+
+    async def count(self) -> int:
+        """How many rows there are, from one small request where the server tells; raises `APIError`."""
+        page = await self._fetch(counting(self._cursor))
+        if page.total is not None:
+            return page.total
+        rows = _AsyncItems(AsyncPaginator(self._fetch, self._cursor).pages())
+        return sum([1 async for _ in rows])
+
+
+def beside(fetch: Fetch[Any], cursor: Cursor, how: How, first: Any, *, raw: bool) -> AsyncConcurrentList[Any]:
+    """A list read side by side, its rows as they are typed or as the server sent them."""
+    return AsyncConcurrentList(fetch.raw() if raw else fetch, cursor, how, first)
+
+
+class AsyncPage(_AsyncWhole[T], OnePage[T]):
     """One page of a list; `async for` goes over its rows and those of all pages after it."""
 
     __slots__ = ("_fetch",)
@@ -104,7 +172,14 @@ class AsyncPage(_OnePage[T]):
     async def get_next_page(self) -> "AsyncPage[T]":
         """Fetch the page after this one; raises `ValueError` if there is none."""
         cursor = self._onward()
-        return AsyncPage(self._fetch, cursor, await self._fetch(cursor.query))
+        try:
+            return AsyncPage(self._fetch, cursor, await self._fetch(cursor.query))
+        except APIError as error:
+            self._resumable(error)
+            raise
+
+    def _at_hand(self) -> PageData[T]:
+        return self._sent
 
     def pages(self) -> AsyncIterator["AsyncPage[T]"]:
         """This page and all after it, one request each."""
@@ -118,19 +193,18 @@ class AsyncPage(_OnePage[T]):
         return _AsyncItems(self.pages())
 
 
-class AsyncPaginator(Generic[T]):
+class AsyncPaginator(_AsyncWhole[T]):
     """A list not yet asked for: `await` it for its first page, or `async for` over every item of every page.
 
     It is no coroutine. Where one is wanted, as by `asyncio.create_task`, give it that of the first page:
     `asyncio.create_task(client.contacts.list().first())`.
     """
 
-    __slots__ = ("_cursor", "_fetch", "_name")
+    __slots__ = ("_cursor", "_fetch")
 
-    def __init__(self, fetch: Fetch[T], cursor: Cursor, name: str) -> None:
+    def __init__(self, fetch: Fetch[T], cursor: Cursor) -> None:
         self._fetch = fetch
         self._cursor = cursor
-        self._name = name
 
     def __await__(self) -> Generator[Any, Any, AsyncPage[T]]:
         return self.first().__await__()
@@ -150,17 +224,19 @@ class AsyncPaginator(Generic[T]):
 
         def __getattr__(self, name: str) -> NoReturn:
             message = f"{type(self).__name__!r} object has no attribute {name!r}"
-            if not name.startswith("_") and name in {*vars(_OnePage), *vars(AsyncPage)}:
-                message += f", its first page has: (await client.{self._name}(...)).{name}"
+            if not name.startswith("_") and name in {*vars(OnePage), *vars(AsyncPage)}:
+                message += f", its first page has: (await client.{self._fetch.name}(...)).{name}"
             raise AttributeError(message, name=name, obj=self)
 
     def __reduce__(self) -> NoReturn:
-        message = f"what {self._name} gives holds its client, so it can be neither pickled nor copied: pickle its call"
+        message = (
+            f"what {self._fetch.name} gives holds its client, so it can be neither pickled nor copied: pickle its call"
+        )
         raise TypeError(message)
 
     def __repr__(self) -> str:
         what = "await it for its first page, or async for over its items"
-        return f"<{type(self).__name__} of {self._name}: {what}>"
+        return f"<{type(self).__name__} of {self._fetch.name}: {what}>"
 
 
 class _AsyncPages(Generic[T]):
@@ -202,66 +278,3 @@ class _AsyncItems(Generic[T]):
             async with self._turn:
                 if self._rows is spent:  # else another task has fetched the next page meanwhile
                     self._rows = iter((await anext(self._pages)).data)
-
-
-class Page(_OnePage[T]):
-    """One page of a list; `for` goes over its rows and those of all pages after it."""
-
-    __slots__ = ("_fetch",)
-
-    def __init__(self, fetch: FetchBlocking[T], cursor: Cursor, page: PageData[T]) -> None:
-        super().__init__(cursor, page)
-        self._fetch = fetch
-
-    def get_next_page(self) -> "Page[T]":
-        """Fetch the page after this one; raises `ValueError` if there is none."""
-        cursor = self._onward()
-        return Page(self._fetch, cursor, self._fetch(cursor.query))
-
-    def pages(self) -> Iterator["Page[T]"]:
-        """This page and all after it, one request each."""
-        return _Pages(self)
-
-    def __iter__(self) -> Iterator[T]:
-        return _Items(self.pages())
-
-
-class _Pages(Generic[T]):
-    """Threads that share it take turns, so each page goes to one of them."""
-
-    def __init__(self, first: Page[T]) -> None:
-        self._first: Page[T] | None = first
-        self._last: Page[T] = first
-        self._turn = threading.Lock()
-
-    def __iter__(self) -> Iterator[Page[T]]:
-        return self
-
-    def __next__(self) -> Page[T]:
-        with self._turn:
-            if self._first is not None:
-                page, self._first = self._first, None
-                return page
-            if not self._last.has_next_page():
-                raise StopIteration
-            self._last = self._last.get_next_page()
-            return self._last
-
-
-class _Items(Generic[T]):
-    def __init__(self, pages: Iterator[Page[T]]) -> None:
-        self._pages = pages
-        self._rows: Iterator[T] = iter(())
-        self._turn = threading.Lock()
-
-    def __iter__(self) -> Iterator[T]:
-        return self
-
-    def __next__(self) -> T:
-        while True:
-            for row in self._rows:
-                return row
-            spent = self._rows
-            with self._turn:
-                if self._rows is spent:
-                    self._rows = iter(next(self._pages).data)

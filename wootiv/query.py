@@ -1,4 +1,4 @@
-"""The list query: how conditions are written, and how `id` above the last one seen joins the caller's own.
+"""The list query: how conditions are written, and how `id` beyond the last one seen joins the caller's own.
 
 Source: the grammar of @nestjsx/crud-request, which the service reads its queries with.
 """
@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, TypeAlias
 
 from wootiv.message import Pairs
 
@@ -38,22 +38,26 @@ def override(query: Pairs, extra: Pairs) -> Pairs:
     return (*without(query, *(name for name, _ in extra)), *extra) if extra else query
 
 
-def after(query: Pairs, last: str | int) -> Pairs | None:
-    """The query with `id` above `last` added to its conditions; `None` where that cannot be said.
+Beyond: TypeAlias = Literal["$gt", "$lt"]
+"""What comes after an id: larger ones in ascending order, smaller ones in descending order."""
+
+
+def after(query: Pairs, last: str | int, beyond: Beyond = "$gt") -> Pairs | None:
+    """The query with `id` beyond `last` added to its conditions; `None` where that cannot be said.
 
     A filter beside an `or` means (all filters) OR (all ors), so there, and where a filter too many would
     have the server ignore them all, everything goes into `s`.
     """
     if any("[" in name for name, _ in query):
         return None  # `filter[0]=`: another way to write the same, which we do not read
-    key = _dump({"id": {"$gt": last}})
+    key = _dump({"id": {beyond: last}})
     filters, ors = _conditions(query, "filter"), _conditions(query, "or")
     rest = without(query, "s", "filter", "or")
     if searches := values(query, "s"):
         # As the caller wrote it: what a number with many digits is to the server, we cannot say better.
         return (*rest, ("s", f'{{"$and":[{searches[0]},{key}]}}')) if _is_object(searches) else None
     if not ors and len(filters) < MAX_LIST:
-        return (*rest, *(("filter", text) for text in filters), ("filter", f"id||$gt||{_literal(last)}"))
+        return (*rest, *(("filter", text) for text in filters), ("filter", f"id||{beyond}||{_literal(last)}"))
     try:
         return (*rest, ("s", f'{{"$and":[{_dump(_meaning(filters, ors))},{key}]}}'))
     except Untranslatable:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import anyio
 
@@ -45,3 +46,21 @@ class Run:
             self._waiting -= 1
             if not self._waiting:
                 self._waited += anyio.current_time() - self._since
+
+
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Raise `TypeError` or `ValueError` for what is no number of things."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: expected an int, {least} or more, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: expected {least} or more, got {value}")
+
+
+def check_seconds(name: str, value: Any) -> None:
+    """Raise `TypeError` or `ValueError` for what is no limit of time."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name}: expected a number of seconds or None, got {value!r}")
+    if not value >= 0:
+        raise ValueError(f"{name}: expected a number of seconds, 0 or more, got {value!r}")

@@ -243,6 +243,7 @@ def test_two_living_loops_are_told_apart(serve, reply_bytes):
         gc.collect()
 
 
+@pytest.mark.leaves("a connection of the client that was dropped last")
 async def test_dropped_clients_do_not_pile_up_sockets(serve, reply_bytes):
     with serve(quick(reply_bytes)) as server:
         before = sockets()

@@ -10,6 +10,7 @@ import pytest
 
 from wootiv import AuthenticationError, BadRequestError, InternalServerError, NotFoundError, Sandbox, calls
 from wootiv.api.tree import Api
+from wootiv.message import Headers
 from wootiv.operation import operations_of
 from wootiv.sandbox.exchange import Request
 from wootiv.sandbox.rows import PASSWORD
@@ -186,7 +187,7 @@ def test_an_unknown_route_is_told_and_a_slash_stays_in_its_segment(http):
 
 
 def test_bad_percent_text_in_a_path_is_400(sandbox):
-    request = Request("GET", "/contacts/%zz", "", {"authorization": "Bearer any-key"}, b"")
+    request = Request("GET", "/contacts/%zz", "", Headers([("Authorization", "Bearer any-key")]), b"")
     answer = sandbox.app.handle(request)
     assert answer.status == 400
     assert b"Failed to decode param '%zz'" in answer.body
@@ -231,8 +232,8 @@ def test_latency_counts_against_the_limit_of_reading(face):
     ("options", "error", "text"),
     [
         ({"rows": -1}, ValueError, "rows must be 0 or more, got -1"),
-        ({"rows": "5"}, TypeError, "rows must be a number"),
-        ({"rows": 1.5}, TypeError, "rows must be a number"),
+        ({"rows": "5"}, TypeError, "rows must be a whole number"),
+        ({"rows": 1.5}, TypeError, "rows must be a whole number"),
         ({"latency": "1"}, TypeError, "latency must be a number"),
         ({"latency": -1}, ValueError, "latency must be 0 or more"),
         ({"errors": "x"}, ValueError, "errors must be one of 'nest', 'rockets'"),

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias, TypedDict, Unpack
 
 from wootiv.api.shapes import Audit, ListQuery, Read, Reference
+from wootiv.blocking_pages import Page
 from wootiv.call import Options
 from wootiv.operation import DELETE, GET, PAGES, PATCH, POST, M, Resource
-from wootiv.pages import Page
 from wootiv.wire.shape import LEFT_OUT, NULLABLE, Mark, Shape
 
 InvitationCategory: TypeAlias = Literal["invitation", "invite"] | str

@@ -7,9 +7,9 @@ from msgspec import field
 
 from wootiv.api.registry import MailboxRegistry, StreamRegistry
 from wootiv.api.shapes import Audit, ListQuery, Read, Workspace
+from wootiv.blocking_pages import Page
 from wootiv.call import Options
 from wootiv.operation import DELETE, GET, PAGES, PATCH, POST, M, Resource
-from wootiv.pages import Page
 from wootiv.wire.shape import LEFT_OUT, NULLABLE, Shape, Wire
 
 Medium: TypeAlias = (

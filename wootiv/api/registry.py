@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
 from wootiv.api.shapes import Natural
+from wootiv.blocking_pages import Page
 from wootiv.call import Options
 from wootiv.operation import GET, PAGES, POST, M, Resource
-from wootiv.pages import Page
 from wootiv.wire.shape import LEFT_OUT, NULLABLE, Shape
 
 RegistryName: TypeAlias = Literal["cta", "forwarder", "webhook", "calendly", "csv", "pdf", "website", "docx"] | str

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
 from wootiv.api.shapes import Audit, ListQuery, Read, Reference, ReferenceTo
+from wootiv.blocking_pages import Page
 from wootiv.call import Options
 from wootiv.operation import DELETE, GET, PAGES, PATCH, POST, M, Resource
-from wootiv.pages import Page
 from wootiv.wire.shape import LEFT_OUT, NULLABLE, Shape
 
 

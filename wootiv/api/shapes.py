@@ -113,6 +113,8 @@ class ListConditions(TypedDict, total=False):
     """Rows to skip."""
     page: Natural
     """A page's number, from 1."""
+    after: Annotated[str | int, Mark.START]
+    """The rows after the one with that id, such as an error's `resume_after`; for lists in order of id."""
     cache: int
     """0 has the server pass over its cached answer."""
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypedDict, Unpack
 from msgspec import field
 
 from wootiv.api.shapes import Audit, IdInBody, Read, Subscription, Workspace
+from wootiv.blocking_pages import Page
 from wootiv.call import Options
 from wootiv.operation import DELETE, GET, PAGES, PATCH, POST, M, Resource
-from wootiv.pages import Page
 from wootiv.wire.shape import LEFT_OUT, NULLABLE, Mark, Shape
 
 

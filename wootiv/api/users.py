@@ -5,9 +5,9 @@ from typing import Any, Unpack
 from msgspec import field
 
 from wootiv.api.shapes import Audit, ListQuery, Read
+from wootiv.blocking_pages import Page
 from wootiv.call import Options
 from wootiv.operation import GET, PAGES, PATCH, M, Resource
-from wootiv.pages import Page
 from wootiv.wire.shape import LEFT_OUT, NULLABLE, Shape
 
 

@@ -5,7 +5,8 @@ import os
 import warnings
 from typing import Any
 
-from wootiv.message import APIResponse, Attempt
+from wootiv.events import AttemptEnded, Event, WaitBegun
+from wootiv.message import APIResponse
 from wootiv.wire.decode import undeclared
 
 log: logging.Logger = logging.getLogger("wootiv")
@@ -24,22 +25,28 @@ def set_up() -> None:
         log.setLevel(level)
 
 
-def attempted(method: str, template: str, attempt: Attempt, request_id: str | None) -> None:
-    """Log one attempt."""
-    log.info(
-        "%s %s -> %s in %.0f ms (attempt %d, request %s)",
-        method,
-        template,
-        attempt.status or (attempt.error or "").partition(":")[0],  # its text may hold an address, with its query
-        attempt.elapsed * 1000,
-        attempt.number,
-        request_id or "-",
-    )
+def is_on() -> bool:
+    """Whether anybody listens to more than warnings."""
+    return log.isEnabledFor(logging.INFO)
 
 
-def waiting(method: str, template: str, seconds: float) -> None:
-    """Log a wait before the next attempt."""
-    log.info("%s %s waits %.3f s before the next attempt", method, template, seconds)
+def tell(event: Event) -> None:
+    """Log an attempt, or a wait before the next one."""
+    match event:
+        case AttemptEnded(_, method, template, attempt, request_id):
+            log.info(
+                "%s %s -> %s in %.0f ms (attempt %d, request %s)",
+                method,
+                template,
+                attempt.status or (attempt.error or "").partition(":")[0],  # its text may hold an address, and a query
+                attempt.elapsed * 1000,
+                attempt.number,
+                request_id or "-",
+            )
+        case WaitBegun(_, method, template, seconds):
+            log.info("%s %s waits %.3f s before the next attempt", method, template, seconds)
+        case _:
+            pass
 
 
 _told: set[str] = set()

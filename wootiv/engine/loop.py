@@ -3,8 +3,8 @@
 Rules that it keeps, each found by breaking it:
 
 * the call object is made first, then posted without blocking, so that a Ctrl-C never loses a call that was sent;
-* what the two threads share is one plain lock, which the loop only releases: a `Condition` can be left locked by a
-  signal handler, and then the loop's thread hangs for ever;
+* what the two threads share is a deque and one plain lock, which the loop only releases: a `Condition` can be left
+  locked by a signal handler, and then the loop's thread hangs for ever;
 * finalisers, the end of the process and forked children only signal or forget; nobody but `close()` and the hook at
   exit waits, and those with a limit;
 * nothing that a call raises ends the loop.
@@ -16,7 +16,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -37,21 +37,92 @@ _EXIT = 3.0
 CLOSED = "this client is closed, make a new one"
 
 
+class Caller:
+    """What the loop has for a caller to run in the caller's own thread: of one call, or of all calls of one block."""
+
+    __slots__ = ("_is_running", "_work", "bell")
+
+    def __init__(self) -> None:
+        self._work: deque[Callable[[], object]] = deque()
+        self._is_running = False
+        self.bell: threading.Lock | None = None
+        """What wakes the caller, while there is a call that waits."""
+
+    def give(self, work: Callable[[], object]) -> None:
+        """Have something run; from any thread, at any time, never blocking. Without a call it waits for the next."""
+        self._work.append(work)
+        if self.bell is not None:
+            _ring(self.bell)
+
+    def run(self) -> None:
+        """Run, in order, what there is; raises what that raises. Within it, a call of the same block runs nothing."""
+        if self._work and not self._is_running:
+            self._is_running = True
+            try:
+                while self._work:
+                    self._work.popleft()()
+            finally:
+                self._is_running = False
+
+    def leave(self) -> None:
+        """Run nothing any more."""
+        self._work = deque(maxlen=0)
+
+
+_caller = contextvars.ContextVar[Caller | None]("wootiv_caller", default=None)
+
+
+def run_in_caller(work: Callable[[], object]) -> None:
+    """Have something run by the caller of this task, or of the task that began it, in the caller's own thread."""
+    caller = _caller.get()
+    if caller is not None:  # else no call began this task, and there is nobody to run it
+        caller.give(work)
+
+
+def _ring(bell: threading.Lock) -> None:
+    try:  # noqa: SIM105 - `suppress` takes longer than all the rest
+        bell.release()
+    except RuntimeError:  # it rings already
+        pass
+
+
 class Crossing:
     """One call that crosses to the loop."""
 
-    __slots__ = ("_cancelled", "_function", "_scope", "context", "done", "error", "finished", "result")
+    __slots__ = ("_bell", "_caller", "_cancelled", "_function", "_scope", "context", "done", "error", "result")
 
-    def __init__(self, function: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, function: Callable[[], Awaitable[Any]], caller: Caller) -> None:
         self._function = function
         self._scope: anyio.CancelScope | None = None
         self._cancelled = False
+        self._caller = caller
+        self._bell = threading.Lock()
+        self._bell.acquire()
         self.context: contextvars.Context = contextvars.copy_context()
-        self.finished: threading.Lock = threading.Lock()
-        self.finished.acquire()
+        self.context.run(_caller.set, caller)  # not the call itself, whose answer every connection would keep
         self.done: bool = False
         self.result: Any = None
         self.error: BaseException | None = None
+
+    def wait(self) -> None:
+        """Wait for the end, and run meanwhile what there is for the caller to run; raises what that raises.
+
+        In short waits, because a signal that comes just before one is seen only after it; and on Windows each of them
+        is deaf to Ctrl-C before Python 3.14 (python/cpython#125541).
+        """
+        while True:
+            self._caller.bell = self._bell  # each time: what was run may have made calls of the same block
+            done = self.done  # before anything is run: all that was given until then is
+            self._caller.run()
+            if done:
+                return
+            self._bell.acquire(timeout=0.2)
+
+    def wait_only(self, seconds: float) -> None:
+        """Wait for the end, and run nothing."""
+        end = time.monotonic() + seconds
+        while not self.done and (left := end - time.monotonic()) > 0:
+            self._bell.acquire(timeout=left)
 
     async def run(self) -> None:  # noqa: ASYNC910 - a task of its own: nobody waits for it, and a hop has to be cheap
         """Run in a task of the loop."""
@@ -77,9 +148,8 @@ class Crossing:
         if not self.done:
             self.error = error or self.error
             self._scope = None
-            with suppress(RuntimeError):  # two threads refused it at once
-                self.finished.release()
-            self.done = True  # last: whoever is interrupted above leaves it to be done by another
+            self.done = True
+            _ring(self._bell)  # lost to a signal just before it, the caller sees the end a short wait later
 
     def cancel(self) -> None:
         """Cancel, in the loop's thread; a call that has not begun never will."""
@@ -125,6 +195,10 @@ class LoopThread:
         if self.over:
             self._refuse()
 
+    def keep(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a function in a task of the loop's own, which ends with it at the latest; from the loop."""
+        self._calls.start_soon(function)
+
     def stop(self, last: Crossing | None = None) -> None:
         """Ask the loop to end; `last` is run after all else."""
         if self.pid != os.getpid():
@@ -162,6 +236,7 @@ class LoopThread:
         self._stopped = anyio.Event()
         # asyncio's and trio's ways to reach a loop from anywhere; anyio's own wait for an answer.
         native: Any = anyio.lowlevel.current_token().native_token
+        _ = current_loop.set(self)
         wake = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
         async with anyio.create_task_group() as self._calls:
             self._wake = wake
@@ -189,14 +264,8 @@ class LoopThread:
             call.finish(error)
 
 
-def wait(lock: threading.Lock) -> None:
-    """Wait for a lock, so that Ctrl-C ends the wait.
-
-    In short waits, because a signal that comes just before one is seen only after it; and on Windows each of them
-    is deaf to Ctrl-C before Python 3.14 (python/cpython#125541).
-    """
-    while not lock.acquire(timeout=0.2):
-        pass
+current_loop = anyio.lowlevel.RunVar[LoopThread]("wootiv_loop")
+"""The loop that serves blocking calls, for what runs in it."""
 
 
 _loops: set[LoopThread] = set()

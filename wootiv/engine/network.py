@@ -10,8 +10,10 @@ import anyio
 import anyio.lowlevel
 
 from wootiv.engine.limits import POOL_SIZE, Slots, pools_for
+from wootiv.engine.pace import Terms
 from wootiv.engine.pools import CLOSING, NetworkOptions, Pool, close_given, close_with
 from wootiv.engine.transport import exchange
+from wootiv.engine.turns import Turns
 from wootiv.errors import ClientStateError
 from wootiv.message import Outgoing, Pairs, Reply, Timeouts
 
@@ -28,9 +30,9 @@ class Network:
         close_with(self, options.transport)
 
     async def attempt(
-        self, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, goes_out: Callable[[], None]
+        self, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, goes_out: Callable[[], None], terms: Terms
     ) -> Reply:
-        """Send a request and read its reply whole; `goes_out` is called once it has a connection to go to.
+        """Send a request when it may go out, and read its reply whole; `goes_out` is called once it has a connection.
 
         Raises `APIConnectionError`, `APITimeoutError`, `ClientStateError`, and what a file or a transport of the
         caller's own raises.
@@ -38,12 +40,16 @@ class Network:
         session = self._here()
         if not session.is_open:
             await session.open()
-        number, pool = await session.slots.take(timeouts.pool)
+        turns = session.turns(terms.account)
+        sent, number, pool = await turns.take(terms, timeouts.pool)
+        reply = None
         try:
             goes_out()
-            return await _isolated(lambda: exchange(pool, outgoing, secret, timeouts))
+            reply = await _isolated(lambda: exchange(pool, outgoing, secret, timeouts))
+            return reply
         finally:
             session.slots.give_back(number)
+            turns.pace.ended(sent, reply, anyio.current_time())
 
     def check_process(self) -> None:
         """Raise `ClientStateError` in a forked child that still runs its parent's event loop."""
@@ -122,10 +128,18 @@ class _Session:
         self._pools = [Pool(options, min(POOL_SIZE, options.max_connections)) for _ in range(count)]
         self._life: AsyncGenerator[None, None] | None = None
         self.slots = Slots(self._pools, options.max_connections)
+        self._turns: dict[tuple[str, str | None], Turns[Pool]] = {}
 
     @property
     def is_open(self) -> bool:
         return self._life is not None
+
+    def turns(self, account: tuple[str, str | None]) -> "Turns[Pool]":
+        """The limit that an address has for a key."""
+        turns = self._turns.get(account)
+        if turns is None:
+            turns = self._turns[account] = Turns(self.slots)
+        return turns
 
     async def open(self) -> None:
         """Bind the connections to the loop's own end, and close those of clients that were dropped in it."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import anyio.lowlevel
 
-from wootiv.engine.loop import CLOSED, Crossing, LoopThread, gone, in_a_loop_thread, process_is_ending, wait
+from wootiv.engine.loop import CLOSED, Caller, Crossing, LoopThread, gone, in_a_loop_thread, process_is_ending
 from wootiv.errors import APIError, ClientStateError
 
 R = TypeVar("R")
@@ -37,8 +37,13 @@ class Portal:
         self.closed: bool = False
         _portals.add(self)
 
-    def call(self, function: Callable[[], Awaitable[R]]) -> R:
-        """Run the function in the loop and wait for it; raises what it raises."""
+    def call(self, function: Callable[[], Awaitable[R]], caller: Caller | None = None) -> R:
+        """Run the function in the loop and wait for it; raises what it raises.
+
+        What it hands to `run_in_caller` is run here, in this thread, while this waits; if that raises, or a Ctrl-C
+        comes, the function is cancelled. The calls of a block share a caller, so that tasks of the block that go on
+        between them have somebody to run what is left.
+        """
         __tracebackhide__ = True
         _refuse_in_a_loop()
         if not self._warned:
@@ -46,14 +51,16 @@ class Portal:
         loop = self._loop
         if loop is None or loop.over or self.closed or loop.pid != os.getpid():
             loop = self._ready()
-        call = Crossing(function)
+        call = Crossing(function, caller or (alone := Caller()))
         try:
             loop.post(call)
-            wait(call.finished)
+            call.wait()
         except BaseException:  # a KeyboardInterrupt, or whatever else a signal handler raises
             if not call.done:
                 loop.post(call.cancel)
-                call.finished.acquire(timeout=_PATIENCE)
+                call.wait_only(_PATIENCE)
+            if caller is None:
+                alone.leave()
             raise
         error, call.error = call.error, None
         if error is not None:
@@ -92,7 +99,7 @@ class Portal:
             self.closed = True
             loop = self._running() if last or self._started() else None
         if loop is not None:
-            call = Crossing(last or anyio.lowlevel.checkpoint)
+            call = Crossing(last or anyio.lowlevel.checkpoint, Caller())
             loop.stop(call)
             loop.join(_CLOSING)
             if call.error is not None:

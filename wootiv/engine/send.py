@@ -1,8 +1,8 @@
 """One call's life: slot, attempt, reply, judgement, and again after a wait."""
 
 import math
-from collections.abc import Coroutine, Generator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -12,10 +12,13 @@ import anyio.lowlevel
 from msgspec import UNSET, Raw, structs
 
 from wootiv.call import Call
+from wootiv.concurrent import Fetch
 from wootiv.cursor import Cursor, PageData, begin
 from wootiv.engine import log
+from wootiv.engine.events import Events
 from wootiv.engine.network import Network
 from wootiv.engine.outgoing import extras, outgoing, redirect, without_secrets
+from wootiv.engine.pace import Reason, Terms
 from wootiv.engine.pools import is_direct
 from wootiv.engine.retry import again, is_throttled, rules, worth_retrying
 from wootiv.engine.settings import Settings
@@ -35,9 +38,10 @@ _REDIRECTS = 5
 class Engine:
     """What a client, or a view of it, sends with: settings of its own, over connections that they share."""
 
-    def __init__(self, settings: Settings, network: Network) -> None:
+    def __init__(self, settings: Settings, network: Network, events: Events) -> None:
         self.settings = settings
         self.network = network
+        self.events = events
 
     async def send(self, call: Call[R], run: Run | None = None) -> APIResponse[R]:
         """Send a call and give its raw answer; raises `APIError`."""
@@ -63,12 +67,24 @@ class PageFetch(Generic[T]):
     def __init__(self, engine: Engine, call: Call[PageData[T]]) -> None:
         self._engine = engine
         self._call = call
+        self._fetched = 0
+        self._total: int | None = None
 
-    def __call__(self, query: Pairs, /, run: Run | None = None) -> Coroutine[Any, Any, PageData[T]]:
+    @property
+    def name(self) -> str:
+        """Of the operation."""
+        return self._call.operation
+
+    async def __call__(self, query: Pairs, /, run: Run | None = None) -> PageData[T]:
         """Send the list's call with another query."""
-        return self._engine.answer(self._call.at(query), run)
+        page = await self._engine.answer(self._call.at(query), run)
+        self._fetched += 1
+        if self._fetched == 1:
+            self._total = page.total  # by key, later pages tell only of the rest
+        self._engine.events.page_fetched(self._call, self._fetched, len(page.data), self._total)
+        return page
 
-    def raw(self) -> "PageFetch[Raw]":
+    def raw(self) -> Fetch[Raw]:
         """The same list, each row as the server sent it."""
         call: Call[Any] = self._call
         return PageFetch(self._engine, structs.replace(call, answer=PageData[Raw]))
@@ -86,6 +102,7 @@ class Life(Generic[R]):
         self.run = run
         self.settings = engine.settings
         self.network = engine.network
+        self.events = engine.events
         self.outgoing = outgoing(call, engine.settings)
         names = dict.fromkeys(name for name, _ in self.outgoing.headers)
         self.request = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
@@ -94,6 +111,8 @@ class Life(Generic[R]):
         self._gone_out: float | None = None
         """When the attempt that is under way got its connection."""
         self._failure: APIError | None = None
+        self._impatient = False
+        """Whether it has gone out although the rate limit said to wait, because it could not wait so long."""
         limit = call.options.total_timeout
         self.limit = engine.settings.total_timeout if limit is UNSET else limit
         self.deadline = math.inf if self.limit is None else self._begun + self.limit
@@ -103,6 +122,15 @@ class Life(Generic[R]):
     async def send(self) -> APIResponse[R]:
         """Send the call and give its raw answer; raises `APIError`."""
         self.network.check_process()
+        try:
+            return await self._in_time()
+        except BaseException as error:
+            if self._gone_out is not None and isinstance(error, anyio.get_cancelled_exc_class()):
+                self._note(error="cancelled", maybe_applied=True)
+            raise
+
+    async def _in_time(self) -> APIResponse[R]:
+        """Have it answered within its own limit, if there is one."""
         if self.limit is None:
             return await self._answered()
         with anyio.CancelScope(deadline=self.deadline):
@@ -150,7 +178,7 @@ class Life(Generic[R]):
 
     async def _unthrottled(self) -> APIResponse[R]:
         """An attempt of a run: a rate limit is a wait there, and no failure that counts."""
-        while True:
+        while True:  # noqa: ASYNC913 - the attempt is one
             try:
                 return await self._attempt()
             except APIStatusError as error:
@@ -161,28 +189,30 @@ class Life(Generic[R]):
     def _waits_for_the_rate(self, error: APIError) -> bool:
         if self.run is None or not isinstance(error, APIStatusError) or not is_throttled(error):
             return False
-        return self._can_repeat() and self.run.affords(error.retry_after or 0.0)
+        return self._can_repeat() and not self._impatient and self.run.affords(error.retry_after or 0.0)
 
-    def patience(self, seconds: float) -> AbstractContextManager[None] | None:
+    def patience(self, seconds: float, reason: Reason) -> AbstractContextManager[None] | None:
         """What to wait within for the rate limit; `None` to go out at once, and hear it from the server.
 
         Raises if the wait would not end in time.
         """
         if anyio.current_time() + seconds >= self.deadline:
             raise _OutOfTime
-        short = self.run.affords(seconds) if self.run else seconds <= self.settings.max_retry_after
-        return self._waiting(seconds) if short else None
+        if reason != "turn":
+            short = self.run.affords(seconds) if self.run else seconds <= self.settings.max_retry_after
+            if not short:
+                self._impatient = True
+                return None
+            self.events.wait_begun(self.call, seconds, "rate limit")
+        return self._waiting(reason)
 
     @contextmanager
-    def _waiting(self, seconds: float) -> Generator[None, None, None]:
-        log.waiting(self.call.method, self.call.template, seconds)
+    def _waiting(self, reason: Reason) -> Generator[None, None, None]:
         begun = anyio.current_time()
         try:
-            if self.run is None:
+            # What goes on while it waits for its turn, and has not been refused, may go on for as long as it takes.
+            with self.run.waiting() if self.run is not None and reason == "refused" else nullcontext():
                 yield
-            else:
-                with self.run.waiting():
-                    yield
         finally:
             if self._attempts:
                 last = self._attempts[-1]
@@ -206,7 +236,7 @@ class Life(Generic[R]):
         self._attempts[-1] = structs.replace(self._attempts[-1], wait=seconds)
         error.attempts = tuple(self._attempts)
         self._failure = error
-        log.waiting(self.call.method, self.call.template, seconds)
+        self.events.wait_begun(self.call, seconds, "retry")
 
     async def _attempt(self) -> APIResponse[R]:
         try:
@@ -227,7 +257,7 @@ class Life(Generic[R]):
             tuple(self._attempts),
             self.call.decoder(strict=self.settings.strict),
         )
-        log.attempted(self.call.method, self.call.template, self._attempts[-1], response.request_id)
+        self.events.attempt_ended(self.call, self._attempts[-1], response)
         if not 200 <= reply.status < 300:
             refused = problem(response, datetime.now(UTC))
             refused.message = without_secrets(refused.message, self.call)
@@ -254,7 +284,7 @@ class Life(Generic[R]):
             self.run.requests += 1
             self.run.retries += attempt.number > 1
         if error is not None:
-            log.attempted(self.call.method, self.call.template, attempt, None)
+            self.events.attempt_ended(self.call, attempt)
         return attempt.elapsed
 
     async def _exchange(self) -> Reply:
@@ -267,13 +297,15 @@ class Life(Generic[R]):
             name.lower() == "authorization" for name, _ in extras(self.call, self.settings)
         ):
             secret = (("Authorization", f"Bearer {self.settings.api_key}"),)
-        reply = await self.network.attempt(asked, secret, timeouts, self._goes_out)
+        account = (self.settings.base_url, self.settings.api_key)
+        terms = Terms(account, self.settings.max_rate, self.run is not None, bool(self._attempts), self.patience)
+        reply = await self.network.attempt(asked, secret, timeouts, self._goes_out, terms)
         for _ in range(_REDIRECTS):
             target = redirect(asked, reply)
             if target is None:
                 break
             asked = target
-            reply = await self.network.attempt(asked, secret, timeouts, self._goes_out)
+            reply = await self.network.attempt(asked, secret, timeouts, self._goes_out, terms)
         return reply
 
     def _goes_out(self) -> None:

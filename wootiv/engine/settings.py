@@ -2,6 +2,7 @@
 
 import inspect
 import ipaddress
+import math
 import os
 import re
 import warnings
@@ -45,6 +46,8 @@ class ViewOptions(TypedDict, total=False):
     """How many more attempts may follow a call's first, 2 unless given."""
     max_retry_after: float
     """The longest wait, in seconds, that a server may ask for, 60 unless given; above it its error is raised."""
+    max_rate: float | None
+    """Requests a second that are sent at most, evenly spread; no limit unless given."""
     retrying: AsyncRetrying | None
     """tenacity's own object: its `stop`, `wait` and `retry` in place of ours."""
     default_headers: Mapping[str, str | None]
@@ -88,6 +91,7 @@ class Settings(Struct, frozen=True):
     total_timeout: float | None
     max_retries: int
     max_retry_after: float
+    max_rate: float | None
     retrying: AsyncRetrying | None
     headers: Extras
     query: Pairs
@@ -115,6 +119,7 @@ def first_settings(given: Mapping[str, Any]) -> Settings:
         total_timeout=None,
         max_retries=2,
         max_retry_after=60.0,
+        max_rate=None,
         retrying=None,
         headers=(),
         query=(),
@@ -159,6 +164,7 @@ def _changes(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
         "total_timeout": read_seconds,
         "max_retries": read_retries,
         "max_retry_after": _max_retry_after,
+        "max_rate": _max_rate,
         "retrying": _retrying,
         "strict": _flag,
     }
@@ -242,6 +248,16 @@ def _without_password(url: str) -> str:
 def _max_retry_after(given: Any, path: str) -> float:
     seconds = read_seconds(given, path)
     return float("inf") if seconds is None else seconds
+
+
+def _max_rate(given: Any, path: str) -> float | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise Misfit(path, "a number of requests per second or None", describe(given))
+    if not given > 0:
+        raise Unfit(path, "a number of requests per second, above 0", describe(given))
+    return None if math.isinf(given) else float(given)
 
 
 def _retrying(given: Any, path: str) -> AsyncRetrying | None:

@@ -1,7 +1,7 @@
 """Requests to replies: routes made from the declared operations, and how errors look. No I/O."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -18,6 +18,10 @@ ErrorShape: TypeAlias = Literal["nest", "rockets"]
 
 OPEN_AREAS = frozenset({"root", "auth", "invitation_acceptance", "invitation_reattempt"})
 """What is for those who have no key yet."""
+
+
+_WORDS = {429: "ThrottlerException: Too Many Requests", 500: "Internal server error"}
+"""What is thrown with a text and nothing else."""
 
 
 class Route(Struct, frozen=True):
@@ -38,6 +42,13 @@ def route(name: str, operation: Operation[Any, Any], handler: Handler, *, statef
     return Route(name, operation.method, re.compile(pattern), operation.declaration, handler, stateful)
 
 
+class Found(Struct, frozen=True):
+    """The route of a request, and the texts at the places of its path's parameters, still percent-encoded."""
+
+    route: Route
+    texts: Mapping[str, str]
+
+
 class App:
     """Finds the route of a request, checks its key, and gives errors the form of the service's."""
 
@@ -49,8 +60,19 @@ class App:
 
     def handle(self, request: Request) -> Answer:
         """Answer a request; an error of the service is an answer too."""
+        return self.answer(request, self.find(request))
+
+    def find(self, request: Request) -> Found | None:
+        """The operation that a request asks for, if there is one."""
+        for one in self.routes:
+            if one.method == request.method and (match := one.pattern.fullmatch(request.path)):
+                return Found(one, match.groupdict())
+        return None
+
+    def answer(self, request: Request, found: Found | None) -> Answer:
+        """Answer a request whose operation is known."""
         try:
-            return self._find(request)
+            return self._served(request, found)
         except Refusal as refusal:
             return self._error(refusal)
         except BadQuery as error:
@@ -58,14 +80,17 @@ class App:
         except BadSearch:
             return self._error(Refusal(500))
 
-    def _find(self, request: Request) -> Answer:
-        for one in self.routes:
-            if one.method == request.method and (match := one.pattern.fullmatch(request.path)):
-                if one.name.partition(".")[0] not in OPEN_AREAS:
-                    self._check_key(request)
-                path = {name: _decoded(value) for name, value in match.groupdict().items()}
-                return one.handler(Incoming(request, path, one.declaration))
-        raise Refusal(404, f"Cannot {request.method} {request.path}")
+    def error(self, status: int) -> Answer:
+        """How the service answers if it has nothing to say beyond the status."""
+        return self._error(Refusal(status, _WORDS.get(status) or _phrase(status) or None))
+
+    def _served(self, request: Request, found: Found | None) -> Answer:
+        if found is None:
+            raise Refusal(404, f"Cannot {request.method} {request.path}")
+        if found.route.name.partition(".")[0] not in OPEN_AREAS:
+            self._check_key(request)
+        path = {name: _decoded(text) for name, text in found.texts.items()}
+        return found.route.handler(Incoming(request, path, found.route.declaration))
 
     def _check_key(self, request: Request) -> None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -75,19 +100,26 @@ class App:
     def _error(self, refusal: Refusal) -> Answer:
         """Source: Nest's own filter, and Rockets' ExceptionsFilter, which the service may have or not."""
         status, message = refusal.status, refusal.message
-        phrase = HTTPStatus(status).phrase
+        phrase = _phrase(status)
         body: dict[str, Any] = {"statusCode": status}
         if self._errors == "rockets":
             code = {400: "HTTP_BAD_REQUEST", 404: "HTTP_NOT_FOUND", 500: "UNKNOWN"}.get(status, "HTTP_UNKNOWN")
             said = {"message": phrase} if status == 500 else {} if message is None else {"message": message}
             body = {"statusCode": status, "errorCode": code, **said, "timestamp": now()}
-        elif status == 500:
-            body = {"statusCode": status, "message": message or "Internal server error"}
+        elif status in _WORDS:
+            body = {"statusCode": status, "message": message or _WORDS[status]}
         elif message == phrase:  # thrown without a text of its own
             body = {"message": message, "statusCode": status}
         elif message is not None:
             body = {"message": message, "error": phrase, "statusCode": status}
         return Answer(status, msgspec.json.encode(body))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # of a proxy's own making, such as 520
+        return ""
 
 
 def _decoded(value: str) -> str:

@@ -1,5 +1,7 @@
 """`Sandbox`: the API in a box, and its doors."""
 
+import math
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Unpack, get_args
 
@@ -14,12 +16,17 @@ from wootiv.sandbox.crud import Crud
 from wootiv.sandbox.entities import SentMail, World
 from wootiv.sandbox.example import example
 from wootiv.sandbox.exchange import Handler
+from wootiv.sandbox.faults import Failure, Fault
+from wootiv.sandbox.gate import Gate
+from wootiv.sandbox.idempotency import Keys
 from wootiv.sandbox.mailboxes import Mailboxes
+from wootiv.sandbox.numbers import check
+from wootiv.sandbox.record import Received, Requests
 from wootiv.sandbox.server import listen, serving
 from wootiv.sandbox.storage import Storage
 from wootiv.sandbox.store import Table
+from wootiv.sandbox.throttle import Throttle
 from wootiv.sandbox.transport import SandboxTransport
-from wootiv.wire.words import describe
 
 _ADDRESS = "http://sandbox.test"
 _KEY = "sandbox-key"
@@ -30,7 +37,9 @@ class Sandbox:
 
     `rows` is how many contacts it holds, `seed` what is in them, `latency` the seconds before each answer,
     `errors` the form of its errors. It takes any key, unless `api_key` is given: then that one, the keys of its
-    workspaces, and the access tokens of its users.
+    workspaces, and the access tokens of its users. `throttle` limits the rate: a `TokenBucket` or a `FixedWindow` of
+    `wootiv.sandbox`. With `idempotency=True` a write with the key of an earlier one gets that one's answer, and has
+    no effect. `keep` is how many requests `requests` holds.
     """
 
     def __init__(
@@ -41,25 +50,29 @@ class Sandbox:
         latency: float = 0.0,
         errors: ErrorShape = "nest",
         api_key: str | None = None,
+        throttle: Throttle | None = None,
+        idempotency: bool = False,
+        keep: int = 10_000,
     ) -> None:
-        _check("rows", rows, int)
-        _check("seed", seed, int, least=None)
-        _check("latency", latency, int | float)
+        check("rows", rows, whole=True)
+        check("seed", seed, whole=True, least=-math.inf)
+        check("latency", latency)
+        check("keep", keep, whole=True)
         if errors not in get_args(ErrorShape):
             raise ValueError(f"errors must be one of {', '.join(map(repr, get_args(ErrorShape)))}, got {errors!r}")
         if api_key == "":
             raise ValueError("api_key must not be empty: without one, any key will do")
-        self._latency = latency
         self._key = api_key or _KEY
         self._world = World(rows, seed)
         self.storage: Storage = Storage(_ADDRESS)
         accounts = Accounts(self._world)
         own = self.storage.handlers() | accounts.handlers() | Mailboxes(self._world).handlers()
         self.app: App = App(
-            _routes(self._world, own),
+            _routes(self._world, own, Keys() if idempotency else None),
             accepts=lambda key: api_key in (None, key) or accounts.accepts(key),
             errors=errors,
         )
+        self.gate: Gate = Gate(self.app, latency=latency, throttle=throttle, keep=keep)
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -71,9 +84,55 @@ class Sandbox:
         """The mails that the service would have sent, the latest one last."""
         return self._world.outbox
 
+    @property
+    def requests(self) -> Requests:
+        """What arrived, in that order, through all doors; the latest 10,000, or as many as `keep` says."""
+        return self.gate.requests
+
+    def fail(
+        self,
+        operation: str,
+        *,
+        status: int | None = None,
+        times: int | None = 1,
+        after_effect: bool = False,
+        delay: float = 0.0,
+        drop: bool = False,
+        torn: bool = False,
+        slow: float = 0.0,
+        content_type: str | None = None,
+        body: bytes | str | dict[str, Any] | list[Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        match: Callable[[Received], object] | None = None,
+    ) -> Fault:
+        """Have the next requests for an operation go wrong; `"*"` is any request, `times=None` all of them.
+
+        `status` answers with that, and `drop` closes the connection with no answer: without effect, or after it if
+        `after_effect`. What else there is changes how an answer goes out, the service's own or that of `status`:
+        `delay` waits so many seconds, before the effect or after it; `torn` closes the connection half-way through
+        the body; `slow` has the body take so many seconds; `content_type`, `body` and `headers` stand in place of its
+        own. A `body` that is neither bytes nor text is sent as JSON.
+
+        A request meets the first fault set that is for its operation, that `match` takes it for, and that is not
+        over. `with` ends a fault with its block, `end()` at once. Any thread may set one, also while the sandbox
+        serves. Raises `ValueError` or `TypeError` for what cannot go wrong so.
+        """
+        failure = Failure(
+            status=status,
+            after_effect=after_effect,
+            delay=delay,
+            drop=drop,
+            torn=torn,
+            slow=slow,
+            content_type=content_type,
+            body=body,
+            headers=headers,
+        )
+        return self.gate.fail(Fault(operation, failure, times=times, match=match))
+
     def transport(self) -> SandboxTransport:
         """An httpx transport that leads here, with no socket."""
-        return SandboxTransport(self.app, self._latency)
+        return SandboxTransport(self.gate)
 
     def client(self, **options: Unpack[BlockingOptions]) -> Wootiv:
         """A blocking client of this sandbox."""
@@ -89,23 +148,19 @@ class Sandbox:
         Port 0 takes any that is free. Raises `OSError` if the port is taken, and `ModuleNotFoundError` without the
         extra `sandbox`.
         """
-        return serving(self.app, listen(port), self._latency)
+        return serving(self.gate, listen(port))
 
     def _options(self, options: Any) -> Any:
         return {"api_key": self._key, "base_url": _ADDRESS, "transport": self.transport(), **options}
 
 
-def _check(name: str, value: Any, kind: Any, *, least: int | None = 0) -> None:
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise TypeError(f"{name} must be a number, got {describe(value)}")
-    if least is not None and not value >= least:
-        raise ValueError(f"{name} must be {least} or more, got {value}")
-
-
-def _routes(world: World, own: dict[str, Handler]) -> list[Route]:
+def _routes(world: World, own: dict[str, Handler], keys: Keys | None) -> list[Route]:
     cruds = [Crud(entity, world) for entity in world.entities.values()]
     routes: list[Route] = []
     for name, operation in operations_of(Api):
         served = own.get(name) or next((handler for crud in cruds if (handler := crud.handler(operation))), None)
-        routes.append(route(name, operation, served or example(operation), stateful=served is not None))
+        handler = served or example(operation)
+        if keys and operation.method != "GET":
+            handler = keys.around(handler)
+        routes.append(route(name, operation, handler, stateful=served is not None))
     return routes

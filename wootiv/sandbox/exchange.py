@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from wootiv.binding import Declaration
+from wootiv.message import Headers
 from wootiv.sandbox.grammar import Parsed, moment, parse
 from wootiv.wire.encode import Field, fields_of
 from wootiv.wire.words import Misfit, MissingName, UnknownName, options_of, spell
@@ -18,13 +19,13 @@ Row: TypeAlias = dict[str, Any]
 
 
 class Request(Struct, frozen=True):
-    """A request as it came in; header names in lower case."""
+    """A request as it came in."""
 
     method: str
     path: str
     """Still percent-encoded."""
     query: str
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes
 
 

@@ -8,29 +8,56 @@ from typing import Any
 
 import anyio
 
-from wootiv.sandbox.app import App
-from wootiv.sandbox.exchange import Answer, Request
+from wootiv.message import Headers
+from wootiv.sandbox.exchange import Request
+from wootiv.sandbox.faults import Delivery
+from wootiv.sandbox.gate import Gate
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
+_HANG_UP = "wootiv.hang_up"
+
 
 class Asgi:
-    """The app as an ASGI application. `latency` is in seconds."""
+    """The sandbox as an ASGI application. It wants a server that lets it hang up, which ASGI has no word for."""
 
-    def __init__(self, app: App, latency: float = 0.0) -> None:
-        self._app = app
-        self._latency = latency
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request = await _read(scope, receive)
         if request is None:
             return  # cut off half-way: no server carries out half a request
-        if self._latency:
-            await anyio.sleep(self._latency)
-        await _write(self._app.handle(request), send)
+        visit = self._gate.arrive(request, anyio.current_time())
+        if await _gone_within(visit.before, receive):
+            return
+        delivery = visit.act()
+        if await _gone_within(delivery.after, receive):
+            return
+        if delivery.answer is not None:
+            visit.answered(delivery.answer.status)
+            await _write(delivery.answer.status, delivery, receive, send)
+        if delivery.answer is None or delivery.torn:
+            scope["extensions"][_HANG_UP]()
+            await _gone(receive)  # else the server takes it for an oversight of ours, and answers 500
+
+
+async def _gone_within(seconds: float, receive: Receive) -> bool:
+    """Wait; whether the caller went away meanwhile."""
+    if not seconds:
+        return False  # noqa: ASYNC910 - a wait of no time: what reads before it and writes after it checkpoints
+    with anyio.move_on_after(seconds):
+        await _gone(receive)
+        return True
+    return False
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(scope: Scope, receive: Receive) -> Request | None:
@@ -42,18 +69,18 @@ async def _read(scope: Scope, receive: Receive) -> Request | None:
         pieces.append(message.get("body", b""))
         if not message.get("more_body"):
             break
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     path = scope.get("raw_path") or scope["path"].encode()
     return Request(scope["method"], path.decode(), scope["query_string"].decode("latin-1"), headers, b"".join(pieces))
 
 
-async def _write(answer: Answer, send: Send) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode()))
-    if answer.content_type:
-        headers.append((b"content-type", answer.content_type.encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+async def _write(status: int, delivery: Delivery, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": delivery.headers()})
+    pieces = delivery.pieces()
+    for left, piece in zip(range(len(pieces) - 1, -1, -1), pieces, strict=True):
+        if await _gone_within(delivery.pause, receive):
+            return
+        await send({"type": "http.response.body", "body": piece, "more_body": delivery.torn or left > 0})
 
 
 def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
@@ -70,15 +97,15 @@ def address(listening: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
-def serve(app: App, listening: socket.socket, latency: float = 0.0) -> None:
+def serve(gate: Gate, listening: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises `ModuleNotFoundError` without the extra `sandbox`."""
-    _server(app, latency).run(sockets=[listening])
+    _server(gate).run(sockets=[listening])
 
 
 @contextmanager
-def serving(app: App, listening: socket.socket, latency: float = 0.0) -> Generator[str, None, None]:
+def serving(gate: Gate, listening: socket.socket) -> Generator[str, None, None]:
     """Serve from a thread, as long as the block lasts; gives the base URL."""
-    server = _server(app, latency)
+    server = _server(gate)
     # What connects before the server runs waits in the socket's backlog: nobody has to poll.
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="wootiv-sandbox", daemon=True)
     thread.start()
@@ -89,15 +116,33 @@ def serving(app: App, listening: socket.socket, latency: float = 0.0) -> Generat
         thread.join(10)
 
 
-def _server(app: App, latency: float) -> Any:
+def _server(gate: Gate) -> Any:
     import uvicorn
 
     config = uvicorn.Config(
-        Asgi(app, latency),
+        Asgi(gate),
         log_level="warning",
         lifespan="off",
         access_log=False,
         timeout_graceful_shutdown=2,
         ws="none",
     )
+    config.load()
+    config.http_protocol_class = _with_hang_up(config.http_protocol_class)
     return uvicorn.Server(config)
+
+
+def _with_hang_up(protocol: Any) -> Any:
+    """A server's protocol, and with it a way for the application to close the connection."""
+
+    def connection_made(self: Any, transport: Any) -> None:
+        protocol.connection_made(self, transport)
+        serve = self.app
+
+        async def with_hang_up(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+            scope.setdefault("extensions", {})[_HANG_UP] = transport.close
+            await serve(scope, receive, send)
+
+        self.app = with_hang_up
+
+    return type("Protocol", (protocol,), {"connection_made": connection_made})

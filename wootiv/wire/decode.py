@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from wootiv.errors import APIResponseValidationError, APIStatusError, status_error
-from wootiv.message import APIResponse
+from wootiv.message import APIResponse, Reply
 
 R = TypeVar("R")
 
@@ -223,7 +223,7 @@ class _Headline(HTMLParser):
         self.found += data if self._inside else ""
 
 
-def retry_after(response: APIResponse[Any], received: datetime) -> float | None:
+def retry_after(response: APIResponse[Any] | Reply, received: datetime) -> float | None:
     """Seconds that the server asks to wait, from whichever header says so.
 
     Source: RFC 9110 10.2.3 (seconds or a date); a named throttler of Nest adds its name to the header.

@@ -22,6 +22,7 @@ class Mark(Enum):
     COMMA = "a list sent as one value, joined by commas"
     LIST = "a list sent by repeating its key, 20 items at most"
     FILE = "a part of a multipart body"
+    START = "where a list starts: part of its conditions, and no parameter of its own"
     SECRET = "never shown"  # noqa: S105 - a mark, no password
 
 
