@@ -1,37 +1,33 @@
-"""Export 10,000 contacts over a real socket, from trio, from asyncio and from blocking code.
+"""Export 10,000 contacts over a real socket, page by page and then with eight pages side by side.
 
-Starts the sandbox in a process of its own, reads every contact page by page, and writes them as JSON lines.
+Starts the sandbox in a process of its own, which waits 50 ms before each answer as a network would, and writes the
+contacts as JSON lines: under trio, under asyncio, and from blocking code.
 """
 
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import anyio
 
 from wootiv import AsyncWootiv, Wootiv
+from wootiv.types import Contact
 
 ROWS = 10_000
+LATENCY_MS = 50
 KEY = "any-key-will-do"
 
 
-class Export(NamedTuple):
-    """What one way of reading them gave."""
-
-    contacts: int
-    pages: int
-    seconds: float
-
-
 @contextmanager
-def sandbox(rows: int) -> Generator[str, None, None]:
+def sandbox() -> Generator[str, None, None]:
     """Serve the API in a box on a free port; gives its base URL."""
-    command = [sys.executable, "-m", "wootiv", "sandbox", "--port", "0", "--rows", str(rows)]
+    command = [sys.executable, "-m", "wootiv", "sandbox", "--port", "0"]
+    command += ["--rows", str(ROWS), "--latency", str(LATENCY_MS)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -40,47 +36,66 @@ def sandbox(rows: int) -> Generator[str, None, None]:
             server.terminate()
 
 
-async def export_async(url: str, file: BinaryIO) -> Export:
+def write(contacts: Sequence[Contact], file: BinaryIO) -> int:
+    """Write contacts as JSON lines; how many."""
+    file.writelines(contact.to_json() + b"\n" for contact in contacts)
+    return len(contacts)
+
+
+async def export_async(url: str, file: BinaryIO, concurrency: int) -> int:
     """Read every contact with the async client, under whichever event loop runs."""
-    started, contacts, pages = perf_counter(), 0, 0
+    written = 0
     async with AsyncWootiv(base_url=url, api_key=KEY) as client:
-        async for page in client.contacts.list().pages():
-            pages += 1
-            contacts += len(page.data)
-            file.writelines(contact.to_json() + b"\n" for contact in page.data)
-    return Export(contacts, pages, perf_counter() - started)
+        if concurrency == 1:
+            async for page in client.contacts.list().pages():
+                written += write(page.data, file)
+        else:
+            async with client.contacts.list().concurrent(concurrency) as contacts:
+                async for rows in contacts.pages():
+                    written += write(rows, file)
+    return written
 
 
-def export(url: str, file: BinaryIO) -> Export:
+def export(url: str, file: BinaryIO, concurrency: int) -> int:
     """Read every contact with the blocking client."""
-    started, contacts, pages = perf_counter(), 0, 0
+    written = 0
     with Wootiv(base_url=url, api_key=KEY) as client:
-        for page in client.contacts.list().pages():
-            pages += 1
-            contacts += len(page.data)
-            file.writelines(contact.to_json() + b"\n" for contact in page.data)
-    return Export(contacts, pages, perf_counter() - started)
+        if concurrency == 1:
+            for page in client.contacts.list().pages():
+                written += write(page.data, file)
+        else:
+            with client.contacts.list().concurrent(concurrency) as contacts:
+                for rows in contacts.pages():
+                    written += write(rows, file)
+    return written
 
 
 def main() -> None:
-    """Run all three, and print a table."""
+    """Run all of them, and print a table."""
     folder = Path(tempfile.mkdtemp(prefix="wootiv-"))
-    with sandbox(ROWS) as url:
-        print(f"{ROWS:,} contacts at {url}\n")
-        print(f"{'client':<24}{'contacts':>9}{'pages':>7}{'seconds':>9}{'contacts/s':>12}")
+    with sandbox() as url:
+        print(f"{ROWS:,} contacts at {url}, {LATENCY_MS} ms before each answer\n")
+        print(f"{'client':<24}{'page by page':>14}{'8 side by side':>16}{'ratio':>8}")
         for name, backend in (
             ("AsyncWootiv, trio", "trio"),
             ("AsyncWootiv, asyncio", "asyncio"),
             ("Wootiv, blocking", ""),
         ):
-            target = folder / f"{name.split()[-1]}.jsonl"
-            with target.open("wb") as file:
-                done = anyio.run(export_async, url, file, backend=backend) if backend else export(url, file)
-            if done.contacts != ROWS:
-                sys.exit(f"{name}: {done.contacts} contacts, expected {ROWS}")
-            speed = done.contacts / done.seconds
-            print(f"{name:<24}{done.contacts:>9,}{done.pages:>7,}{done.seconds:>9.2f}{speed:>12,.0f}")
-    print(f"\nwritten to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+            seconds: list[float] = []
+            for concurrency in (1, 8):
+                target = folder / f"{name.split()[-1]}-{concurrency}.jsonl"
+                with target.open("wb") as file:
+                    args, started = (url, file, concurrency), perf_counter()
+                    written = anyio.run(export_async, *args, backend=backend) if backend else export(*args)
+                    seconds.append(perf_counter() - started)
+                if written != ROWS:
+                    sys.exit(f"{name}: {written} contacts, expected {ROWS}")
+            one, eight = seconds
+            print(f"{name:<24}{one:>12.2f} s{eight:>14.2f} s{one / eight:>7.1f}x")
+    exports = {path.read_bytes() for path in folder.iterdir()}
+    print(f"\nwritten to {folder}, {'all the same' if len(exports) == 1 else 'and they DIFFER'}")
+    if len(exports) > 1:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,29 @@
 """Each public operation is cancelled at every await that it makes; afterwards its client is as good as new."""
 
 import asyncio
+import io
 import operator
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, is_typeddict
+from urllib.parse import parse_qsl
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 import tenacity
 import trio
 from steps import NATIVE_WAYS, WAYS, cancelled_everywhere
 
-from wootiv import AsyncWootiv, Sandbox, calls
+from wootiv import AsyncWootiv, Sandbox, Succeeded, calls
 from wootiv.api.tree import Api
 from wootiv.operation import operations_of
-from wootiv.sandbox.app import App, route
-from wootiv.sandbox.example import example
+from wootiv.sandbox.app import route
+from wootiv.sandbox.example import example, example_of
+from wootiv.sandbox.exchange import ok
 from wootiv.wire.encode import fields_of
 from wootiv.wire.shape import Shape
 from wootiv.wire.words import options_of
@@ -25,10 +31,12 @@ from wootiv.wire.words import options_of
 OPERATIONS = dict(operations_of(Api))
 CONNECTIONS = 9
 """A pool, and one connection of a second."""
+PATIENCE = 60.0
+"""Seconds for what takes none, unless a rate limit was met before, which is on virtual time."""
 
 
 class Meeting(httpx.AsyncBaseTransport):
-    """Leads to an app in process. Requests with `x-meet: 9` are answered once there are so many of them at once."""
+    """Leads to a sandbox in process. Requests with `x-meet: 9` are answered once there are so many of them at once."""
 
     def __init__(self, inner):
         self.inner = inner
@@ -47,7 +55,7 @@ class Meeting(httpx.AsyncBaseTransport):
 async def check_as_good_as_new(client, living):
     """No task is left, 20 plain requests succeed, and all connections can be in use at once: so no slot is lost."""
     assert tasks_living() == living
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE):
         for _ in range(20):
             await client.root.retrieve()
         async with anyio.create_task_group() as tasks:
@@ -59,11 +67,6 @@ def tasks_living():
     if trio.lowlevel.in_trio_run():
         return trio.lowlevel.current_statistics().tasks_living
     return len(asyncio.all_tasks())
-
-
-@pytest.fixture(params=[*WAYS, *NATIVE_WAYS], ids=lambda way: way.__name__)
-def way(request):
-    return request.param
 
 
 @pytest.fixture
@@ -107,39 +110,262 @@ def arguments_of(operation):
     return given
 
 
-def app_of_examples():
-    """A sandbox that answers all but lists as declared, whatever was there and has become of it."""
-    served = []
-    for one in Sandbox(rows=5).app.routes:
-        operation = OPERATIONS[one.name]
-        handler = one.handler if operation.kind else example(operation)
-        served.append(route(one.name, operation, handler, stateful=False))
-    return App(served, accepts=lambda _: True)
+def sandbox_of_examples():
+    """A sandbox that answers as declared, whatever was there before: with two pages, where there are pages."""
+    sandbox = Sandbox(rows=0)
+    sandbox.app.routes[:] = [
+        route(one.name, OPERATIONS[one.name], _handler(OPERATIONS[one.name]), stateful=False)
+        for one in sandbox.app.routes
+    ]
+    return sandbox
+
+
+def _handler(operation):
+    return pages(operation) if operation.kind else example(operation)
+
+
+def pages(operation):
+    rows = [example_of(operation.declaration.answer, "value")] * 2
+
+    def serve(incoming):
+        query = dict(parse_qsl(incoming.request.query))
+        led = "filter" in query  # by key, where the total is of the rest
+        page = {"data": rows, "total": 2 if led else 4, "page": int(query.get("page", 1)), "pageCount": 2}
+        return ok(page)
+
+    return serve
+
+
+def client_of(transport, **options):
+    """A client of a sandbox in process."""
+    given = {"api_key": "key", "base_url": "http://wootiv.test", "max_connections": CONNECTIONS, "transport": transport}
+    return AsyncWootiv(**{**given, **options})
+
+
+async def check(client, ways, use, stride=1):
+    async with client:
+        living = tasks_living()
+        for way in ways:
+            await cancelled_everywhere(way, use, stride)
+        await check_as_good_as_new(client, living)
+
+
+EXAMPLES = sandbox_of_examples()
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_an_operation_that_is_cancelled_anywhere_leaves_its_client_as_it_was(name, ways):
     operation = OPERATIONS[name]
     given = arguments_of(operation)
-    transport = Meeting(transport_of(app_of_examples()))
-    client = AsyncWootiv(api_key="key", base_url="http://wootiv.test", transport=transport, max_connections=CONNECTIONS)
-    async with client:
-        do = operator.attrgetter(name)(client)
+    client = client_of(Meeting(EXAMPLES.transport()))
+    do = operator.attrgetter(name)(client)
+
+    async def use():
+        answer = do(**given)
+        if operation.kind:
+            assert len([item async for item in answer]) == (2 if operation.kind == "whole" else 4)
+        else:
+            await answer
+
+    await check(client, ways, use)
+
+
+# What else a client does
+
+
+async def next_page(client):
+    page = await client.contacts.list(limit=2)
+    assert len((await page.get_next_page()).data) == 2
+
+
+async def pages_of_a_list(client):
+    assert [len(page.data) async for page in client.contacts.list(limit=20).pages()] == [20, 20, 5]
+
+
+async def view(client):
+    await client.with_options(total_timeout=100).root.retrieve()
+
+
+async def queue(client):
+    """More calls than connections: some wait, and are handed the slot of another; then one more, on its own."""
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2 * CONNECTIONS):
+            tasks.start_soon(client.root.retrieve)
+        await anyio.lowlevel.checkpoint()
+        await client.root.retrieve()
+
+
+async def side_by_side(client):
+    async with client.contacts.list(limit=5).concurrent(3) as contacts:
+        assert len([contact async for contact in contacts]) == 45
+
+
+async def side_by_side_as_they_come(client):
+    async with client.contacts.list(limit=5).concurrent(3, ordered=False) as contacts:
+        assert sum([len(rows) async for rows in contacts.pages()]) == 45
+
+
+async def side_by_side_and_left(client):
+    async with client.contacts.list(limit=5).concurrent(3) as contacts:
+        async for _ in contacts:
+            break
+
+
+async def collect(client):
+    assert len(await client.contacts.list(limit=5).collect(3)) == 45
+
+
+async def bulk(client):
+    seen = []
+    outcomes = client.bulk(lambda name: calls.roles.create(name=name, description=""), "abcdef", concurrency=3)
+    try:
+        async with outcomes:
+            async for outcome in outcomes:
+                seen.append(outcome)  # noqa: PERF401 - it is looked at when the loop was cancelled, too
+    finally:
+        indexes = sorted(outcome.index for outcome in (*seen, *outcomes.unread))
+        assert indexes == list(range(len(indexes)))  # each item that was read has exactly one outcome
+    assert [type(outcome) for outcome in seen] == [Succeeded] * 6
+
+
+async def bulk_that_is_collected(client):
+    result = await client.bulk(calls.roles.delete, [], concurrency=3).collect()
+    assert not result.counts.items
+    made = lambda name: calls.roles.create(name=name, description="")  # noqa: E731 - as users write it
+    assert len((await client.bulk(made, "abcdef", concurrency=3).collect()).succeeded) == 6
+
+
+async def gather(client):
+    assert len(await client.gather([calls.root.retrieve()] * 6, concurrency=3)) == 6
+
+
+USES = {
+    "await a list": lambda client: client.contacts.list().first(),
+    "pages": pages_of_a_list,
+    "next page": next_page,
+    "send": lambda client: client.send(calls.root.retrieve()),
+    "get": lambda client: client.get("/contacts"),
+    "post": lambda client: client.post("/role", body={"name": "a", "description": "b"}),
+    "a time limit": lambda client: client.root.retrieve(total_timeout=100),
+    "view": view,
+    "queue": queue,
+    "side by side": side_by_side,
+    "side by side as they come": side_by_side_as_they_come,
+    "side by side and left": side_by_side_and_left,
+    "collect": collect,
+    "bulk": bulk,
+    "bulk that is collected": bulk_that_is_collected,
+    "gather": gather,
+    "an upload from memory": lambda client: client.aws.buckets.upload(file=("a", io.BytesIO(b"x" * 600_000))),
+    "an upload from a path": lambda client: client.aws.buckets.upload(file=Path(__file__)),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+async def test_a_use_that_is_cancelled_anywhere_leaves_its_client_as_it_was(use, ways):
+    client = client_of(Meeting(Sandbox(rows=45).transport()))
+    await check(client, ways, lambda: use(client))
+
+
+class Failing(Meeting):
+    """Fails the first attempt of each write with what `fail` gives."""
+
+    def __init__(self, inner, fail):
+        super().__init__(inner)
+        self.fail = fail
+        self.known = set()
+
+    async def handle_async_request(self, request):
+        key = request.headers.get("idempotency-key")
+        if key not in {*self.known, None}:
+            self.known.add(key)
+            await anyio.lowlevel.checkpoint()
+            return self.fail()
+        return await super().handle_async_request(request)
+
+
+def broken():
+    raise httpx.ReadError("broken")
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(
+    "fail",
+    [
+        broken,
+        lambda: httpx.Response(503),
+        lambda: httpx.Response(429, headers={"retry-after-ms": "1"}),
+        lambda: httpx.Response(307, headers={"location": "/role"}),
+    ],
+    ids=["broken", "503", "429", "redirect"],
+)
+async def test_a_call_that_is_cancelled_anywhere_in_its_attempts_leaves_its_client_as_it_was(fail, ways):
+    at_once = tenacity.AsyncRetrying(wait=tenacity.wait_none(), stop=tenacity.stop_after_attempt(9))
+    client = client_of(Failing(EXAMPLES.transport(), fail), retrying=at_once)
+    await check(client, ways, lambda: client.roles.create(name="a", description="b"))
+
+
+class Blocking(httpx.BaseTransport):
+    """A blocking transport of the caller's own; where many are to meet, they meet."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self.meeting = threading.Barrier(CONNECTIONS, timeout=10)
+
+    def handle_request(self, request):
+        if "x-meet" in request.headers:
+            self.meeting.wait()
+        return self.inner.handle_request(request)
+
+
+async def test_a_call_over_a_blocking_transport_that_is_cancelled_anywhere_leaves_its_client_as_it_was(ways):
+    client = client_of(Blocking(EXAMPLES.transport()))
+    await check(client, ways, lambda: client.contacts.retrieve("c1"))
+
+
+async def test_closing_that_is_cancelled_anywhere_closes_all_the_same(ways, watched):
+    with watched(Sandbox(rows=3)) as server:
 
         async def use():
-            answer = do(**given)
-            if operation.kind:
-                assert [item async for item in answer]
-            else:
-                await answer
+            client = AsyncWootiv(api_key="key", base_url=server.url)
+            try:
+                with anyio.CancelScope(shield=True):
+                    await client.root.retrieve()
+            finally:
+                await client.aclose()
+                assert client.is_closed()
 
-        living = tasks_living()
         for way in ways:
             await cancelled_everywhere(way, use)
-        await check_as_good_as_new(client, living)
 
 
-def transport_of(app):
-    from wootiv.sandbox.transport import SandboxTransport
+# Over sockets
 
-    return SandboxTransport(app)
+
+async def items_of_a_list(client):
+    assert len([contact async for contact in client.contacts.list(limit=20)]) == 45
+
+
+SOCKET_USES = {
+    "retrieve": lambda client: client.root.retrieve(),
+    "create": lambda client: client.roles.create(name="a", description="b"),
+    "list": items_of_a_list,
+    "send": lambda client: client.send(calls.roles.list()),
+    "upload": lambda client: client.aws.buckets.upload(file=("a", io.BytesIO(b"x" * 600_000))),
+    "upload from a path": lambda client: client.aws.buckets.upload(file=Path(__file__)),
+    "queue": queue,
+    "side by side": side_by_side,
+    "side by side as they come": side_by_side_as_they_come,
+    "collect": collect,
+    "bulk": bulk,
+    "gather": gather,
+}
+CROWDS = (queue, side_by_side, side_by_side_as_they_come, collect, bulk, gather)
+
+
+@pytest.mark.parametrize("use", SOCKET_USES.values(), ids=SOCKET_USES)
+async def test_a_use_of_sockets_that_is_cancelled_anywhere_leaves_its_client_as_it_was(use, ways, watched):
+    with watched(Sandbox(rows=45)) as server:
+        client = AsyncWootiv(api_key="key", base_url=server.url, max_connections=CONNECTIONS, max_retries=0)
+        # Where dozens of tasks step, one instant in several has to do.
+        await check(client, ways, lambda: use(client), stride=7 if use in CROWDS else 1)

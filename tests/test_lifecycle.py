@@ -351,11 +351,15 @@ def test_ctrl_c_waits_no_longer_than_it_should_for_a_call_that_does_not_end(chil
     assert child(program) == ["interrupted, and not left"]
 
 
-def test_ctrl_c_at_any_instant_leaves_nothing_stuck_and_nothing_under_way(child, wire):
-    program = """
+@pytest.mark.parametrize("listens", [False, True], ids=["alone", "with a handler"])
+def test_ctrl_c_at_any_instant_leaves_nothing_stuck_and_nothing_under_way(child, wire, listens):
+    program = f"""
         import random
+        from wootiv import Event
         instants = random.Random(7)
-        client = blocking()
+        client, heard = blocking(), []
+        if {listens}:
+            client.on(Event, heard.append)
         client.get("/now")
         armed = False
         def interrupt(*_):
@@ -378,9 +382,10 @@ def test_ctrl_c_at_any_instant_leaves_nothing_stuck_and_nothing_under_way(child,
         signal.setitimer(signal.ITIMER_REAL, 0)
         began = time.monotonic()
         say(client.get("/now"), time.monotonic() - began < 1, count > 50, threading.active_count())
+        say(bool(heard))
         client.close()
     """
-    assert child(program) == ["True True True 2"]
+    assert child(program) == ["True True True 2", str(listens)]
     events = wire.drained()
     assert events.count("/held") == events.count("gone /held")
 

@@ -18,8 +18,8 @@ PACKAGE = ROOT / "wootiv"
 FLOORS = (
     {"message"},
     {"errors"},
-    {"events", "outcome", "run", "tasks"},
-    {"query"},
+    {"outcome", "run", "tasks"},
+    {"events", "query"},
     {"cursor", "window"},
     {"seams"},
     {"concurrent"},

@@ -89,7 +89,9 @@ class Wootiv(Api[Blocking]):
         if backend not in ("asyncio", "trio"):
             message = f"backend must be 'asyncio' or 'trio', got {backend!r}"
             raise ValueError(message)
-        self._become(new_engine(options, "Wootiv", Events(run_in_caller)), Portal(backend), is_view=False)
+        events = Events(run_in_caller)
+        portal = Portal(backend, is_heard=events.is_heard)
+        self._become(new_engine(options, "Wootiv", events), portal, is_view=False)
 
     def _become(self, engine: Engine, portal: Portal, *, is_view: bool) -> None:
         super().__init__(BlockingRunner(engine, portal))

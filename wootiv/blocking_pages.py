@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
-from wootiv.concurrent import Fetch, How
+from wootiv.concurrent import AsyncConcurrentList, Fetch, How
 from wootiv.cursor import Cursor, PageData
 from wootiv.errors import APIError
 from wootiv.hosted import ConcurrentList, Hosted
 from wootiv.message import Pairs
-from wootiv.pages import OnePage, beside
+from wootiv.pages import OnePage
 
 T = TypeVar("T")
 
@@ -50,6 +50,11 @@ class Page(OnePage[T]):
             self._resumable(error)
             raise
 
+    def _beside(self, how: How, *, raw: bool) -> ConcurrentList[Any]:
+        fetch: Fetch[Any] = self._fetch.fetch.raw() if raw else self._fetch.fetch
+        twin = AsyncConcurrentList(fetch, self._cursor, how, None if raw else self._sent)
+        return ConcurrentList(twin, self._fetch.host)
+
     @overload
     def concurrent(
         self,
@@ -70,7 +75,15 @@ class Page(OnePage[T]):
         total_timeout: float | None = None,
         raw: Literal[True],
     ) -> ConcurrentList[bytes]: ...
-    def concurrent(self, concurrency: int = 8, *, raw: bool = False, **how: Any) -> ConcurrentList[Any]:
+    def concurrent(
+        self,
+        concurrency: int = 8,
+        *,
+        ordered: bool = True,
+        max_items: int | None = None,
+        total_timeout: float | None = None,
+        raw: bool = False,
+    ) -> ConcurrentList[Any]:
         """Fetch pages side by side: `with client.contacts.list().concurrent(8) as contacts: for contact in contacts`.
 
         It begins with this page. Up to `concurrency` pages are in flight or wait for the reader. With `raw` a row is
@@ -82,9 +95,7 @@ class Page(OnePage[T]):
         by id is joined by id. With a sort, page or offset of your own it goes by number, and what did not join is
         counted in `stats` and warned of, once.
         """
-        first = None if raw else self._sent
-        twin = beside(self._fetch.fetch, self._cursor, How(concurrency, **how), first, raw=raw)
-        return ConcurrentList(twin, self._fetch.host)
+        return self._beside(How(concurrency, ordered, max_items, total_timeout), raw=raw)
 
     @overload
     def collect(
@@ -104,9 +115,17 @@ class Page(OnePage[T]):
         total_timeout: float | None = None,
         raw: Literal[True],
     ) -> list[bytes]: ...
-    def collect(self, concurrency: int = 8, **how: Any) -> list[Any]:
+    def collect(
+        self,
+        concurrency: int = 8,
+        *,
+        max_items: int | None = None,
+        total_timeout: float | None = None,
+        raw: bool = False,
+    ) -> list[Any]:
         """The rows of this page and all after it, in order, fetched side by side; raises `APIError`."""
-        with self.concurrent(concurrency, **how) as rows:
+        how = How(concurrency, max_items=max_items, total_timeout=total_timeout)
+        with self._beside(how, raw=raw) as rows:
             return list(rows)
 
     def count(self) -> int:

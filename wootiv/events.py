@@ -5,6 +5,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from wootiv.message import Attempt
+from wootiv.outcome import Outcome
 
 
 class Event(Struct, frozen=True):
@@ -59,7 +60,7 @@ class PageFetched(Event, frozen=True):
 class OutcomeKnown(Event, frozen=True):
     """What became of one item of a bulk is known."""
 
-    outcome: Any
+    outcome: Outcome[Any, Any]
     """One of `Succeeded`, `Failed`, `Unknown` and `NotSent`."""
 
 

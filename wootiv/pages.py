@@ -90,6 +90,11 @@ class _AsyncWhole(Generic[T]):
         """Its first page, if that was fetched already."""
         return None
 
+    def _beside(self, how: How, *, raw: bool) -> AsyncConcurrentList[Any]:
+        if raw:
+            return AsyncConcurrentList(self._fetch.raw(), self._cursor, how)
+        return AsyncConcurrentList(self._fetch, self._cursor, how, self._at_hand())
+
     @overload
     def concurrent(
         self,
@@ -110,7 +115,15 @@ class _AsyncWhole(Generic[T]):
         total_timeout: float | None = None,
         raw: Literal[True],
     ) -> AsyncConcurrentList[bytes]: ...
-    def concurrent(self, concurrency: int = 8, *, raw: bool = False, **how: Any) -> AsyncConcurrentList[Any]:
+    def concurrent(
+        self,
+        concurrency: int = 8,
+        *,
+        ordered: bool = True,
+        max_items: int | None = None,
+        total_timeout: float | None = None,
+        raw: bool = False,
+    ) -> AsyncConcurrentList[Any]:
         """Fetch pages side by side: `async with client.contacts.list().concurrent(8) as contacts: async for ...`.
 
         Up to `concurrency` pages are in flight or wait for the reader. With `raw` a row is the JSON that the server
@@ -121,7 +134,7 @@ class _AsyncWhole(Generic[T]):
         by id is joined by id. With a sort, page or offset of your own it goes by number, and what did not join is
         counted in `stats` and warned of, once.
         """
-        return beside(self._fetch, self._cursor, How(concurrency, **how), None if raw else self._at_hand(), raw=raw)
+        return self._beside(How(concurrency, ordered, max_items, total_timeout), raw=raw)
 
     @overload
     async def collect(
@@ -141,9 +154,17 @@ class _AsyncWhole(Generic[T]):
         total_timeout: float | None = None,
         raw: Literal[True],
     ) -> list[bytes]: ...
-    async def collect(self, concurrency: int = 8, **how: Any) -> list[Any]:
+    async def collect(
+        self,
+        concurrency: int = 8,
+        *,
+        max_items: int | None = None,
+        total_timeout: float | None = None,
+        raw: bool = False,
+    ) -> list[Any]:
         """All rows, in order, fetched side by side as `concurrent` does; raises `APIError`."""
-        async with self.concurrent(concurrency, **how) as rows:
+        how = How(concurrency, max_items=max_items, total_timeout=total_timeout)
+        async with self._beside(how, raw=raw) as rows:
             return [row async for row in rows]
 
     async def count(self) -> int:
@@ -153,11 +174,6 @@ class _AsyncWhole(Generic[T]):
             return page.total
         rows = _AsyncItems(AsyncPaginator(self._fetch, self._cursor).pages())
         return sum([1 async for _ in rows])
-
-
-def beside(fetch: Fetch[Any], cursor: Cursor, how: How, first: Any, *, raw: bool) -> AsyncConcurrentList[Any]:
-    """A list read side by side, its rows as they are typed or as the server sent them."""
-    return AsyncConcurrentList(fetch.raw() if raw else fetch, cursor, how, first)
 
 
 class AsyncPage(_AsyncWhole[T], OnePage[T]):

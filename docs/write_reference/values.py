@@ -139,14 +139,17 @@ def methods(kind: type, of: str) -> Iterator[str]:
 
 def _parameters(function: Callable[..., Any]) -> Iterator[str]:
     hints = get_type_hints(function)
+    starred = False
     for one in list(inspect.signature(function, follow_wrapped=False).parameters.values())[1:]:
         if one.kind is one.KEYWORD_ONLY and repr(one.default) == "...":
             yield "**options: Unpack[WithOptions]"
             return
         stars = {one.VAR_KEYWORD: "**", one.VAR_POSITIONAL: "*"}.get(one.kind, "")
-        star = "*, " if one.kind is one.KEYWORD_ONLY else ""
+        if one.kind is one.KEYWORD_ONLY and not starred:
+            yield "*"
+        starred = starred or one.kind in (one.KEYWORD_ONLY, one.VAR_POSITIONAL)
         default = "" if one.default is one.empty else f" = {one.default!r}"
-        yield f"{star}{stars}{one.name}: {in_code(hints.get(one.name, Any))}{default}"
+        yield f"{stars}{one.name}: {in_code(hints.get(one.name, Any))}{default}"
 
 
 def _returned(function: Callable[..., Any]) -> str:

@@ -15,6 +15,7 @@ import anyio.to_thread
 import pytest
 
 from wootiv import BlockedLoopWarning, ClientStateError
+from wootiv.engine.loop import Caller, current_loop, run_in_caller
 from wootiv.engine.portal import Portal
 
 BACKENDS = {
@@ -184,6 +185,107 @@ def test_a_portal_that_is_dropped_ends_its_loop(backend):
     gc.collect()
     thread.join(10)
     assert not thread.is_alive()
+
+
+# What the caller runs
+
+
+def test_what_is_handed_to_the_caller_runs_in_his_thread_and_order_before_the_call_returns(portal):
+    ran = []
+
+    async def hand_over():
+        for number in range(100):
+            run_in_caller(lambda number=number: ran.append((number, threading.current_thread())))
+            if number % 10 == 0:
+                await anyio.lowlevel.checkpoint()
+        return len(ran)
+
+    portal.call(hand_over, Caller())
+    assert ran == [(number, threading.current_thread()) for number in range(100)]
+
+
+def test_it_runs_while_the_call_goes_on(portal):
+    async def hand_over():
+        ran = threading.Event()
+        run_in_caller(ran.set)
+        return await anyio.to_thread.run_sync(ran.wait, 10)
+
+    assert portal.call(hand_over, Caller()) is True
+
+
+def test_it_may_call_and_is_not_interrupted_by_what_comes_meanwhile(portal):
+    order = []
+
+    def work(number):
+        order.append(number)
+        assert portal.call(answer, Caller() if number % 2 else caller) == 42
+        order.append(-number)
+
+    async def hand_over():
+        for number in range(1, 1001):  # more than there may be frames on the stack
+            run_in_caller(lambda number=number: work(number))
+        await anyio.lowlevel.checkpoint()
+
+    caller = Caller()
+    portal.call(hand_over, caller)
+    assert order == [signed for number in range(1, 1001) for signed in (number, -number)]
+
+
+@pytest.mark.parametrize("error", [LookupError(), KeyboardInterrupt()], ids=repr)
+def test_what_it_raises_cancels_the_call_and_is_raised(portal, error):
+    ended = threading.Event()
+
+    def fail():
+        raise error
+
+    async def hand_over():
+        try:
+            run_in_caller(fail)
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    with pytest.raises(type(error)) as caught:
+        portal.call(hand_over, Caller())
+    assert caught.value is error
+    assert ended.wait(10)
+    assert portal.call(answer) == 42
+
+
+def test_calls_that_share_a_caller_run_what_was_left_between_them(portal):
+    ran, handed = [], threading.Event()
+
+    async def later(event):
+        await event.wait()
+        run_in_caller(lambda: ran.append(threading.current_thread()))
+        handed.set()
+
+    async def begin():
+        current_loop.get().keep(lambda: later(event))
+        await anyio.lowlevel.checkpoint()
+
+    async def go_on():
+        event.set()
+
+    caller = Caller()
+    event = portal.call(make_event)
+    portal.call(begin, caller)
+    portal.call(go_on)  # on behalf of nobody
+    assert handed.wait(10)
+    assert ran == []
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(portal.call, answer, caller).result(10)
+        assert ran == [threads.submit(threading.current_thread).result(10)]
+
+
+def test_without_somebody_who_counts_on_it_nothing_is_run(portal):
+    ran = []
+
+    async def hand_over():
+        run_in_caller(lambda: ran.append(1))
+
+    portal.call(hand_over)
+    assert ran == []
 
 
 # Closing

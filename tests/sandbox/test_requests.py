@@ -42,7 +42,7 @@ def test_requests_are_kept_in_order_with_what_they_asked(face, box):
         ("root.retrieve", "GET", "/", None),
     ]
     listed, created = sandbox.requests[:2]
-    assert (listed.query, listed.body) == ("limit=2&page=1", b"")
+    assert (listed.query, listed.body) == ("limit=2&page=1&sort=id%2CASC", b"")
     assert msgspec.json.decode(created.body) == {"groupName": "a", "workspaceId": "w"}
     assert created.headers["content-type"] == "application/json"
     assert created.headers["authorization"] == f"Bearer {SECRET}"

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import gc
+import functools
 import os
 import socket
-import sys
+import weakref
 from pathlib import Path
 
 import anyio
@@ -54,19 +54,27 @@ def _sockets():
     return found
 
 
-_STREAMS = (MemoryObjectReceiveStream, MemoryObjectSendStream)
-_without_streams = []
+_streams = weakref.WeakSet()
+
+
+def _noted(kind):
+    made = kind.__init__
+
+    @functools.wraps(made)
+    def init(self, *args, **given):
+        made(self, *args, **given)
+        _streams.add(self)
+
+    return init
+
+
+# Nothing tells of streams, and to look for them among all objects takes 15 ms each time.
+for _kind in (MemoryObjectReceiveStream, MemoryObjectSendStream):
+    _kind.__init__ = _noted(_kind)
 
 
 def _open_streams():
-    # Each instance holds its class: where those are held as often as without any, nothing has to be looked through.
-    counts = [sys.getrefcount(kind) for kind in _STREAMS]
-    if counts == _without_streams:
-        return set()
-    alive = {one for one in gc.get_objects() if type(one) in _STREAMS}
-    if not alive:
-        _without_streams[:] = counts
-    return {one for one in alive if _is_open(one)}
+    return weakref.WeakSet(one for one in list(_streams) if _is_open(one))
 
 
 def _is_open(stream):
@@ -75,21 +83,15 @@ def _is_open(stream):
 
 
 @pytest.fixture
-def _no_stream_left():
-    before = _open_streams()
-    yield
-    left = _open_streams() - before
-    assert not left, f"memory streams left open: {left}"
-
-
-@pytest.fixture
-async def _no_task_or_socket_left(_no_stream_left):
-    tasks, sockets = _tasks(), _sockets()
+async def _nothing_left():
+    tasks, sockets, streams = _tasks(), _sockets(), _open_streams()
     yield
     for _ in range(5):  # what was cancelled or closed last is gone a few steps later
         await anyio.lowlevel.checkpoint()
     left = _tasks() - tasks
     assert not left, f"tasks left: {left}"
+    left = {*_open_streams()} - {*streams}
+    assert not left, f"memory streams left open: {left}"
     with anyio.move_on_after(CLOSING):  # on the other side of a socket, in a server's thread, it takes longer
         while _sockets() - sockets:
             await anyio.sleep(0.01)  # noqa: ASYNC110 - nobody tells of it
@@ -100,4 +102,4 @@ async def _no_task_or_socket_left(_no_stream_left):
 @pytest.fixture(autouse=True)
 def _no_async_test_leaves_anything(request):
     if "anyio_backend" in request.fixturenames and not request.node.get_closest_marker("leaves"):
-        request.getfixturevalue("_no_task_or_socket_left")
+        request.getfixturevalue("_nothing_left")

@@ -74,6 +74,10 @@ class Events:
         if self.wants(PageFetched):
             self.emit(PageFetched(call.operation, number, rows, total))
 
+    def is_heard(self) -> bool:
+        """Whether there is any handler."""
+        return any(self._handlers.values())
+
     def wants(self, kind: type[Event]) -> bool:
         """Whether anybody would hear of it: ask this before an event is made."""
         return bool(self._handlers[kind]) or log.is_on()
@@ -88,7 +92,7 @@ class Events:
         for handler in list(self._handlers[type(event)].values()):
             try:
                 handler(event)
-            except Exception:  # a handler is no part of the call; Ctrl-C and cancellation go through
+            except Exception:  # noqa: BLE001 - a handler is no part of the call; Ctrl-C and cancellation go through
                 log.log.exception("a handler of %s failed", type(event).__name__)
 
 

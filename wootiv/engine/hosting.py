@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from wootiv.engine.loop import LoopThread, current_loop
+from wootiv.engine.loop import Caller, LoopThread, current_loop
 from wootiv.engine.portal import Portal
 from wootiv.errors import ClientStateError
 
@@ -81,13 +81,14 @@ class HostedBlock:
         """Enter it; raises what entering raises."""
         __tracebackhide__ = True
         self._portal = portal
+        self._caller = Caller()
         self._visit = _Visit(block)
         self._left = False
         # Who is interrupted before the `with` has begun, or drops the block, leaves it so.
         self._end = weakref.finalize(self, self._visit.abandon)
         self._end.atexit = False
         try:
-            portal.call(self._visit.begin)
+            portal.call(self._visit.begin, self._caller)
             self._visit.raise_error()
         except BaseException:
             self._end()
@@ -104,7 +105,7 @@ class HostedBlock:
         __tracebackhide__ = True
         if self.is_over and not self._portal.closed:
             raise ClientStateError("this block was left already, or belongs to the parent process")
-        return self._portal.call(function)
+        return self._portal.call(function, self._caller)
 
     def post(self, function: Callable[[], None]) -> None:
         """Have a plain function of the block run in its loop, without waiting for it."""
@@ -117,6 +118,6 @@ class HostedBlock:
         self._end()
         if not self.is_over:
             with suppress(ClientStateError):  # closed meanwhile: the end of the loop has left it
-                self._portal.call(self._visit.left)
+                self._portal.call(self._visit.left, self._caller)
         self._left = True
         self._visit.raise_error()

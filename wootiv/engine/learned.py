@@ -1,102 +1,106 @@
-"""The rate that a server is found to take, where it tells of its limit only by refusing."""
+"""The rate that a server is found to take, where it tells of its limit only by refusing. Plain state, on any clock."""
 
 import math
 from collections import deque
 
 SLACK = 0.02
 """Seconds' worth of a rate that may go at once: sleeps end late, and what is lost so is made up for."""
-_BURST = 1.0
-"""Seconds before the first refusal in which what went through was a burst, if the server takes any."""
 _DOUBLINGS = 4
-"""How often the rate doubles, while little is known of it, in the time that a refusal costs."""
-_PLATEAU = 10
-"""How much longer than a refusal costs it takes to come back to the rate that was found, and to go beyond it."""
-_BELOW = 0.05
-"""How far below that rate it starts again."""
-_FORGOTTEN = 60.0
-"""Seconds after which a rate that nobody had to wait for is forgotten."""
+"""How often the rate doubles in the time that a refusal costs, while little is known of it."""
+_GROWTH = 0.05
+"""What is added to the rate that was found..."""
+_PATIENCE = 20
+"""...after so many times as long as a refusal costs; the longer after, the more, with the third power."""
+_KEPT = 60
+"""How many times as long it is kept where nobody had to wait for it; a minute at least."""
 
 
 class Learned:
-    """A rate between refusals, and what they say of it.
+    """A rate, and what refusals and the time between them say of it.
 
-    At the first one nothing is known: a burst went through, then the server refused for a while. The rate starts with
-    one such burst in that while, which is right where a server counts by windows, and doubles until the next refusal,
-    for a bucket fills up much faster. Then it goes to and fro about the rate that went through, flat near it.
+    At the first refusal, a burst got through, and then nothing for a while. One such burst in that while is what a
+    server takes that counts by windows. A bucket takes more, if the server rounds up how long to wait; so if it said
+    how long, the rate doubles until the next refusal, which tells. From then on it grows slowly until the next one.
     """
 
     def __init__(self) -> None:
         self.rate: float | None = None
-        self.opens_at = -math.inf
-        self._passed: deque[float] = deque(maxlen=1024)
-        """When those were sent that went through, since it opened until it opens again."""
+        """Requests a second."""
+        self.opens_at: float = -math.inf
+        self._passed: deque[float] = deque(maxlen=4096)
+        """When those went out that got through, since it was last found open."""
         self._refused: float | None = None
-        """When the first one was sent that was refused, until it opens again."""
-        self._first: int | None = None
-        """How many went through before the first refusal: no bucket holds more."""
-        self._top = 0.0
-        self._doubling = False
-        self._cost = 0.0
-        """Seconds that the last refusal held everything up."""
-        self._pressed = 0.0
+        """When the first one went out that was refused, until it is found open again."""
+        self._told = False
+        """Whether the server said how long to wait."""
+        self._burst: tuple[int, float] | None = None
+        """How many got through before the first refusal, and in how many seconds."""
+        self._found = 0.0
+        self._doubles = False
+        self._cost = 1.0
+        """Seconds from the last refusal until it was found open."""
+        self._held = 0.0
         """Seconds since then in which the rate held something back."""
-        self._pressed_at = -math.inf
-
-    def forget(self) -> None:
-        """Let everything through again."""
-        self.__init__()  # type: ignore[misc]
+        self._held_at = 0.0
 
     def sent(self, now: float) -> None:
         """Count a request that goes out."""
         if self.rate is None:
             return
         if now - self.opens_at <= SLACK:
-            self._pressed += 1 / self.rate
-            self._pressed_at = now
-        elif now - self._pressed_at > _FORGOTTEN:
-            self.forget()
+            self._held += 1 / self.rate
+            self._held_at = now
+        elif now - self._held_at > _KEPT * max(1.0, self._cost) and self._refused is None:
+            self.__init__()  # type: ignore[misc]  # it is forgotten
             return
-        t = self._pressed / self._cost
-        if self._doubling:
-            self.rate = self._top * 2 ** (_DOUBLINGS * t)
-        else:
-            self.rate = self._top * (1 + _BELOW * (t / _PLATEAU - 1) ** 3)
+        time = self._held / self._cost
+        more = 2 ** (_DOUBLINGS * time) if self._doubles else 1 + _GROWTH * (time / _PATIENCE) ** 3
+        self.rate = self._found * more
         self.opens_at = max(self.opens_at, now - SLACK) + 1 / self.rate
 
     def passed(self, sent: float, *, recent: bool) -> None:
-        """Take in that one went through that was sent then, since the last refusal or before it."""
+        """Take in that one got through; `recent` if it went out after the last pause."""
         if recent and self._refused is not None:
             self._opened(sent, self._refused)
         self._passed.append(sent)
 
-    def refused(self, sent: float) -> None:
-        """Take in a refusal of one that was sent then."""
+    def refused(self, sent: float, *, told: bool) -> None:
+        """Take in that one was refused, and whether the server said how long to wait."""
         if self._refused is None:
             self._refused = sent
+        self._told |= told
 
     def _opened(self, now: float, refused: float) -> None:
-        """Go on after a refusal."""
-        if self._first is None:
-            while self._passed and self._passed[0] < refused - _BURST:
-                self._passed.popleft()
-            self._first = len(self._passed)
+        """Go on from the last refusal."""
+        cost = now - refused
+        if self._burst is None:
+            while self._passed and self._passed[0] < refused - max(1.0, cost):
+                self._passed.popleft()  # long before
         if self._passed:
-            taken = len(self._passed) / (now - self._passed[0])
-            if self.rate is None:
-                self._top, self._doubling = taken, True
-            else:
-                best = max(taken, self._fullest(refused, self._first), self._top if self._doubling else 0.0)
-                self._top, self._doubling = min(best, self.rate), False
-            self.rate = self._top
-            self._cost = now - refused
-            self._pressed = 0.0
-            self._pressed_at = now
-            self.opens_at = now + 1 / self.rate
+            self._cost, self._held, self._held_at = cost, 0.0, now
+            self._find(now, refused)
+            self.opens_at = now + 1 / self._found
         self._passed.clear()
-        self._refused = None
+        self._refused, self._told = None, False
 
-    def _fullest(self, empty: float, most: int) -> float:
-        """What a bucket must be filled up with at least that holds no more than `most`, and was empty then."""
-        taken = len(self._passed) - most - 1
-        spans = ((number, empty - sent) for number, sent in enumerate(self._passed) if sent < empty)
-        return max(((taken - number) / span for number, span in spans), default=0.0)
+    def _find(self, now: float, refused: float) -> None:
+        by_windows = len(self._passed) / (now - self._passed[0])
+        before = [sent for sent in self._passed if sent <= refused]
+        if self.rate is None or self._burst is None:
+            self._found, self._doubles = by_windows, self._told
+            self._burst = len(before), refused - self._passed[0]
+        else:
+            found = max(by_windows, _by_bucket(before, refused, *self._burst), self._found if self._doubles else 0.0)
+            self._found, self._doubles = min(found, self.rate), False
+        self.rate = self._found
+
+
+def _by_bucket(passed: list[float], empty: float, burst: int, seconds: float) -> float:
+    """How fast a bucket fills up at least that `burst` emptied in so many seconds, and that was empty again then.
+
+    From any moment on, no more got through than it held at most and was added: the moment that says most is taken.
+    """
+    until = empty - seconds
+    enough = (until - passed[0]) / 4 if passed else 0.0  # in a shorter time one more or less would say too much
+    spans = ((len(passed) - number - burst, until - sent) for number, sent in enumerate(passed))
+    return max((more / span for more, span in spans if span > enough > 0), default=0.0)

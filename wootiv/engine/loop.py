@@ -40,33 +40,32 @@ CLOSED = "this client is closed, make a new one"
 class Caller:
     """What the loop has for a caller to run in the caller's own thread: of one call, or of all calls of one block."""
 
-    __slots__ = ("_is_running", "_work", "bell")
+    __slots__ = ("_bell", "_is_running", "_work")
 
     def __init__(self) -> None:
         self._work: deque[Callable[[], object]] = deque()
         self._is_running = False
-        self.bell: threading.Lock | None = None
-        """What wakes the caller, while there is a call that waits."""
+        self._bell: threading.Lock | None = None
 
     def give(self, work: Callable[[], object]) -> None:
-        """Have something run; from any thread, at any time, never blocking. Without a call it waits for the next."""
+        """Have something run; from any thread, at any time, never blocking. Between two calls it waits for the next."""
         self._work.append(work)
-        if self.bell is not None:
-            _ring(self.bell)
+        if self._bell is not None:
+            _ring(self._bell)
 
-    def run(self) -> None:
-        """Run, in order, what there is; raises what that raises. Within it, a call of the same block runs nothing."""
-        if self._work and not self._is_running:
-            self._is_running = True
+    def run(self, bell: threading.Lock) -> None:
+        """Run, in order, what there is, and have the bell rung when there is more; raises what it raises.
+
+        What is run may make calls of the same block: these run nothing.
+        """
+        self._bell = bell  # before each look: what is given later rings
+        while self._work and not self._is_running:
             try:
-                while self._work:
-                    self._work.popleft()()
+                self._is_running = True
+                self._work.popleft()()
             finally:
                 self._is_running = False
-
-    def leave(self) -> None:
-        """Run nothing any more."""
-        self._work = deque(maxlen=0)
+            self._bell = bell
 
 
 _caller = contextvars.ContextVar[Caller | None]("wootiv_caller", default=None)
@@ -75,7 +74,7 @@ _caller = contextvars.ContextVar[Caller | None]("wootiv_caller", default=None)
 def run_in_caller(work: Callable[[], object]) -> None:
     """Have something run by the caller of this task, or of the task that began it, in the caller's own thread."""
     caller = _caller.get()
-    if caller is not None:  # else no call began this task, and there is nobody to run it
+    if caller is not None:  # else nobody listened when the call began
         caller.give(work)
 
 
@@ -91,7 +90,7 @@ class Crossing:
 
     __slots__ = ("_bell", "_caller", "_cancelled", "_function", "_scope", "context", "done", "error", "result")
 
-    def __init__(self, function: Callable[[], Awaitable[Any]], caller: Caller) -> None:
+    def __init__(self, function: Callable[[], Awaitable[Any]], caller: Caller | None = None) -> None:
         self._function = function
         self._scope: anyio.CancelScope | None = None
         self._cancelled = False
@@ -99,7 +98,8 @@ class Crossing:
         self._bell = threading.Lock()
         self._bell.acquire()
         self.context: contextvars.Context = contextvars.copy_context()
-        self.context.run(_caller.set, caller)  # not the call itself, whose answer every connection would keep
+        if caller is not None:
+            self.context.run(_caller.set, caller)  # not this itself: connections keep the context that they are made in
         self.done: bool = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -111,9 +111,9 @@ class Crossing:
         is deaf to Ctrl-C before Python 3.14 (python/cpython#125541).
         """
         while True:
-            self._caller.bell = self._bell  # each time: what was run may have made calls of the same block
-            done = self.done  # before anything is run: all that was given until then is
-            self._caller.run()
+            done = self.done  # asked first: all that was given until then is run
+            if self._caller is not None:
+                self._caller.run(self._bell)
             if done:
                 return
             self._bell.acquire(timeout=0.2)

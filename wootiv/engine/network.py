@@ -48,8 +48,7 @@ class Network:
             reply = await _isolated(lambda: exchange(pool, outgoing, secret, timeouts))
             return reply
         finally:
-            session.slots.give_back(number)
-            turns.pace.ended(sent, reply, anyio.current_time())
+            turns.give_back(sent, number, reply)
 
     def check_process(self) -> None:
         """Raise `ClientStateError` in a forked child that still runs its parent's event loop."""

@@ -1,4 +1,4 @@
-"""When the next request may go out: what one client makes of the rate limit that all its calls share. No I/O."""
+"""When the next request may go out: the rate limit that all calls of a client share. Plain state, on any clock."""
 
 import math
 import time
@@ -10,224 +10,232 @@ from typing import Literal, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from wootiv.engine.learned import Learned
-from wootiv.message import Headers, Reply
+from wootiv.message import Reply
 from wootiv.wire.decode import retry_after
 from wootiv.wire.quota import Quota, quotas
 
 Reason: TypeAlias = Literal["refused", "spent", "turn"]
-"""Why a request waits: the server said 429, or that nothing remains; or others go first, or `max_rate` says so."""
+"""What a request waits for: the end of a pause that the server asked for, or of a window of which nothing remains;
+or those before it, and its own place in an even row."""
 
 _SPREAD = 0.35
-"""Of the time to the reset, how much there is to the next request where one remains; where n remain, its n-th power.
+"""Where n remain, the next one waits for this to the power of n of the time to the reset.
 
-So many go at once where many remain, and a bucket that fills up while it is drawn from settles where both are even:
-at 50 a second where 4 remain, long before it is empty."""
+So many go at once where many remain; and a bucket that fills up while it is drawn from settles where it is drawn from
+as fast as it fills up: at 50 a second, where 4 remain."""
+_TRIAL = 0.1
+"""Seconds that one waits so at most, until the limit is seen to fill up: a window may be spent at once."""
 _FIRST_WAIT = 0.1
-"""Seconds to wait after a 429 that names none."""
+"""Seconds to wait after a 429 that does not say how long."""
 _GROWTH = 1.2
-"""How much longer the next one is, if nothing went through in between."""
+"""How much longer each such wait is than the one before, if nothing got through in between."""
 _LONGEST_WAIT = 60.0
 _STUCK = 1.0
-"""Seconds after which one that goes ahead to see how things are is not waited for any more: it may be an upload."""
-
-
+"""Seconds after which the answer of one that went ahead is not waited for any more: it may be a large upload."""
 _WIDE = 100
-"""How many under way need no more care."""
+"""Requests under way at which no more care is taken."""
 
 
 class Terms(NamedTuple):
-    """On which terms one call waits for its turn."""
+    """On which terms one request waits for its turn."""
 
     account: tuple[str, str | None]
     """Address and key: each has a limit of its own."""
     max_rate: float | None
+    """Requests a second."""
     in_a_run: bool
+    """Whether it is one of many, so that it is worth having one go ahead."""
     again: bool
-    """Whether it was sent before, and goes ahead of those that were not."""
-    patience: Callable[[float, Reason], AbstractContextManager[object] | None]
-    """What to wait within for so many seconds; `None` to go out at once. Raises if the wait would not end in time."""
+    """Whether its call was sent before: then it goes before those that were not."""
+    patience: Callable[[float, Reason], AbstractContextManager[None] | None]
+    """Gives what to wait within for so many seconds, or `None` to go out at once; raises if there is no such time."""
 
 
 class Sent(NamedTuple):
-    """A request that is under way."""
+    """A request under way."""
 
     number: int
+    """From 1."""
     at: float
 
 
 class RateLimit(Struct, frozen=True):
-    """What is known of the service's rate limit, and what the client makes of it; times are in seconds from now."""
+    """What is known of the service's rate limit, and what the client makes of it. Times are in seconds from now."""
 
     limit: int | None = None
-    """How many requests the service lets through until it counts anew, as its headers say; `None` if they do not."""
+    """How many requests the service lets through in one go, as its headers say; `None` if they do not."""
     remaining: int | None = None
-    """How many of them are left, without those under way; `None` as above."""
+    """How many of them are left, without those that are under way; `None` if the headers do not say."""
     reset: float | None = None
-    """When there are more; `None` as above."""
+    """When there are more; `None` if the headers do not say."""
     paused: float = 0.0
-    """How long nothing goes out, because the service answered 429."""
+    """How long nothing is sent, because the service said so with a 429, or a 503 and `Retry-After`."""
     learned_rate: float | None = None
-    """Requests a second, found out from 429s of a service that does not tell its limit; `None` if there is no need."""
+    """Requests a second that it was found to take by its 429s; `None` if it tells its limit, or none was met."""
     max_rate: float | None = None
-    """Requests a second, as `max_rate` says."""
+    """Requests a second that are sent at most, as the option of this name says."""
     waiting: int = 0
     """How many calls wait for their turn."""
 
 
 class _Budget:
-    """What remains of one limit."""
+    """What remains of one limit that the server tells of."""
 
-    __slots__ = ("limit", "newest", "remaining", "resets_at")
+    __slots__ = ("fills", "limit", "newest", "remaining", "resets_at")
 
     def __init__(self, quota: Quota, sent: Sent, now: float) -> None:
         self.limit = quota.limit
         self.remaining = quota.remaining
         self.resets_at = now + quota.reset
+        self.fills = False
+        """Whether more is added all the time, and not all at once."""
         self.newest = sent.number
 
-    def update(self, quota: Quota, sent: Sent, now: float, *, rose: bool) -> None:
-        """Take in a later answer, or an earlier one that comes late."""
-        self.limit = quota.limit
+    def update(self, quota: Quota, sent: Sent, now: float) -> None:
+        """Take in another answer. They may come in another order than the requests went out."""
         if sent.number < self.newest:
             self.remaining = min(self.remaining, quota.remaining)
             return
-        self.newest, self.remaining = sent.number, quota.remaining
-        # Seconds are rounded, mostly up: of one window, the earliest end is right. What fills up while it is drawn
-        # from has no end.
+        added = quota.remaining >= self.remaining  # it has itself taken one
+        self.fills |= added and sent.at < self.resets_at
         end = now + quota.reset
-        self.resets_at = end if rose else min(self.resets_at, end)
+        # Seconds are rounded, mostly up: of what is said of one window's end, the earliest is right.
+        self.resets_at = end if added else min(self.resets_at, end)
+        self.newest, self.remaining = sent.number, quota.remaining
+
+    def opens(self, last: float, now: float, in_flight: int) -> tuple[float, Reason]:
+        """When the next one may go out, the last one having gone then."""
+        if now >= self.resets_at:
+            return -math.inf, "turn"
+        level = self.remaining - in_flight
+        if level < 1:
+            return self.resets_at, "spent"
+        gap = (self.resets_at - last) * _SPREAD**level
+        return last + (gap if self.fills else min(gap, _TRIAL)), "turn"
 
 
 class Pace:
-    """The state of one limit. Times are of the event loop's clock."""
+    """What is known of one limit. Times are those of one event loop's clock."""
 
     def __init__(self) -> None:
         self.in_flight = 0
-        self.paused_until = -math.inf
+        self.paused_until: float = -math.inf
         self._count = 0
-        self._budgets: dict[str, _Budget] = {}
+        self._last: float = -math.inf
+        """When the last request went out."""
         self._heard = False
-        self._last = -math.inf
-        self._cut = 0
-        """The number of the last request that the latest pause holds for: its 429s are no news."""
-        self._strikes = 0
-        """Pauses since something went through."""
-        self._width = math.inf
-        """How many may be under way of those sent since the last pause."""
-        self._out = 0
-        self._widened = -math.inf
+        """Whether there was an answer yet."""
+        self._budgets: dict[str, _Budget] = {}
         self._learned = Learned()
-        self.changed: Callable[[], None] = lambda: None
+        # After a pause, and where a window ends, one goes ahead to see how things are, and each that gets through lets
+        # two more go: of those who wait all at once would meet a bucket that holds one.
+        self._cut = 0
+        """The number of the last request before that."""
+        self._width = math.inf
+        """How many may be under way of those after it."""
+        self._out = 0
+        """How many are."""
+        self._strikes = 0
+        """Pauses since one got through."""
 
     @property
     def is_free(self) -> bool:
         """Whether there is nothing to heed."""
         return self._heard and self._width == math.inf and not self._budgets and self._learned.rate is None
 
-    def opens(self, now: float, *, gently: bool) -> tuple[float, Reason]:
-        """When the next one may go out, and what for."""
+    def opens(self, now: float, *, in_a_run: bool) -> tuple[float, Reason]:
+        """When the next one may go out, and what it waits for until then."""
         if now < self.paused_until:
             return self.paused_until, "refused"
         opens: float = -math.inf
         reason: Reason = "turn"
-        if gently and not self._heard and self.in_flight:
+        if self._out >= self._width or (in_a_run and not self._heard and self.in_flight):
             opens = self._last + _STUCK
-        if self._out >= self._width:
-            opens = max(self._last, self._widened) + _STUCK
-        if self._learned.rate is not None and not self._budgets:
+        if self._learned.rate is not None:
             opens = max(opens, self._learned.opens_at)
         for budget in self._budgets.values():
-            level = budget.remaining - self.in_flight
-            at, why = self._next_of(budget, level, now)
+            at, why = budget.opens(self._last, now, self.in_flight)
             if at > opens:
                 opens, reason = at, why
         return opens, reason
-
-    def _next_of(self, budget: _Budget, level: int, now: float) -> tuple[float, Reason]:
-        if now >= budget.resets_at:
-            return -math.inf, "turn"
-        if level < 1:
-            return budget.resets_at, "spent"
-        return self._last + (budget.resets_at - self._last) * _SPREAD**level, "turn"
 
     def send(self, now: float) -> Sent:
         """Count a request that goes out."""
         over = [name for name, budget in self._budgets.items() if now >= budget.resets_at]
         for name in over:
             del self._budgets[name]
-        if over and not self._budgets:
+        if over:
             self._start_gently()
-        self.in_flight += 1
-        self._out += 1
         self._count += 1
         self._last = now
+        self.in_flight += 1
+        self._out += 1
         self._learned.sent(now)
         return Sent(self._count, now)
 
-    def _start_gently(self) -> None:
-        """Let one go ahead, and the others after it by twos: what is open again may hold no more than one."""
-        self._cut, self._width, self._out, self._widened = self._count, 1, 0, -math.inf
-
-    def _back(self, sent: Sent) -> bool:
-        """Count one less under way; whether it was sent since the last pause."""
+    def ended(self, sent: Sent, reply: Reply | None, now: float) -> None:
+        """Take in how a request ended: with an answer, or without one."""
         self.in_flight -= 1
         recent = sent.number > self._cut
         self._out -= recent
-        return recent
-
-    def ended(self, sent: Sent, reply: Reply | None, now: float) -> None:
-        """A request is no longer under way: it was answered, or failed."""
         if reply is None:
-            self._lost(sent)
-        else:
-            self._answered(sent, reply, now)
-
-    def _lost(self, sent: Sent) -> None:
-        self._back(sent)
-        for budget in self._budgets.values():
-            budget.remaining -= 1  # the server may have counted it
-        self.changed()
-
-    def _answered(self, sent: Sent, reply: Reply, now: float) -> None:
-        recent = self._back(sent)
+            for budget in self._budgets.values():
+                budget.remaining -= 1  # the server may have counted it
+            return
         wait = retry_after(reply, datetime.now(UTC)) if reply.status in (429, 503) else None
         if reply.status == 429 or wait is not None:
-            self._refused(sent, now, reply.headers, wait or 0.0, recent=recent)
+            self._refused(sent, reply, wait or 0.0, now)
         else:
-            self._passed(sent, now, reply.headers, recent=recent)
+            self._passed(sent, reply, now, recent=recent)
         self._heard = True
-        self.changed()
 
-    def _passed(self, sent: Sent, now: float, headers: Headers, *, recent: bool) -> None:
+    def state(self, now: float, max_rate: float | None, waiting: int) -> RateLimit:
+        """What to tell of it; from any thread."""
+        known = [budget for budget in list(self._budgets.values()) if now < budget.resets_at]
+        least = min(known, key=lambda budget: budget.remaining, default=None)
+        return RateLimit(
+            limit=least and least.limit,
+            remaining=least and max(0, least.remaining - self.in_flight),
+            reset=least and least.resets_at - now,
+            paused=max(0.0, self.paused_until - now),
+            learned_rate=self._learned.rate,
+            max_rate=max_rate,
+            waiting=waiting,
+        )
+
+    def is_forgettable(self, now: float) -> bool:
+        """Whether it may be forgotten: nothing is under way, and nothing is held back."""
+        over = all(now >= budget.resets_at for budget in self._budgets.values())
+        return not self.in_flight and now >= self.paused_until and over and self._learned.rate is None
+
+    def _start_gently(self) -> None:
+        self._cut, self._width, self._out = self._count, 1, 0
+
+    def _passed(self, sent: Sent, reply: Reply, now: float, *, recent: bool) -> None:
+        told = quotas(reply.headers, time.time())
+        for quota in told:
+            if quota.name in self._budgets:
+                self._budgets[quota.name].update(quota, sent, now)
+            elif recent:
+                self._budgets[quota.name] = _Budget(quota, sent, now)
         if recent:
             self._strikes = 0
-            if self._width < math.inf:
-                self._width = self._width + 1 if self._width < _WIDE else math.inf
-                self._widened = now
-        told = quotas(headers, time.time())
-        for quota in told:
-            budget = self._budgets.get(quota.name)
-            if budget is None:
-                if recent or not self._heard:
-                    self._budgets[quota.name] = _Budget(quota, sent, now)
-            else:
-                level = budget.remaining - self.in_flight - 1
-                budget.update(quota, sent, now, rose=quota.remaining - self.in_flight > level)
-        if self._budgets:
-            self._width = math.inf
-            self._learned.forget()
-        else:
+            self._width = math.inf if told or self._width >= _WIDE else self._width + 1
+        if not told:
             self._learned.passed(sent.at, recent=recent)
+        elif self._learned.rate is not None:
+            self._learned = Learned()
 
-    def _refused(self, sent: Sent, now: float, headers: Headers, asked: float, *, recent: bool) -> None:
+    def _refused(self, sent: Sent, reply: Reply, asked: float, now: float) -> None:
+        if not asked:
+            spent = [quota.reset for quota in quotas(reply.headers, time.time()) if not quota.remaining]
+            asked = max(spent, default=0.0)
         wait = asked
-        for quota in quotas(headers, time.time()):
-            if not quota.remaining and not asked:
-                wait = max(wait, quota.reset)
-        if sent.number > self._cut or not self._heard:
+        if sent.number > self._cut:  # else it is no news: what was under way when it paused is refused too
+            wait = max(asked, min(_FIRST_WAIT * _GROWTH ** min(self._strikes, 100), _LONGEST_WAIT))
             self._strikes += 1
-            wait = max(wait, min(_FIRST_WAIT * _GROWTH ** (self._strikes - 1), _LONGEST_WAIT))
-            self._learned.refused(sent.at)
-            self._budgets.clear()
+            self._budgets.clear()  # what they say has proved wrong, others have the same key
             self._start_gently()
+            if reply.status == 429:
+                self._learned.refused(sent.at, told=asked > 0)
         self.paused_until = max(self.paused_until, now + wait)

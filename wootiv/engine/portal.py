@@ -29,8 +29,14 @@ class BlockedLoopWarning(RuntimeWarning):
 class Portal:
     """Runs coroutine functions for blocking code. The loop is started by the first call, in each process."""
 
-    def __init__(self, backend: str = "asyncio", options: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        backend: str = "asyncio",
+        options: dict[str, Any] | None = None,
+        is_heard: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._backend, self._options = backend, options or {}
+        self._is_heard = is_heard
         self._loop: LoopThread | None = None
         self._start = threading.Lock()
         self._warned = False
@@ -41,8 +47,8 @@ class Portal:
         """Run the function in the loop and wait for it; raises what it raises.
 
         What it hands to `run_in_caller` is run here, in this thread, while this waits; if that raises, or a Ctrl-C
-        comes, the function is cancelled. The calls of a block share a caller, so that tasks of the block that go on
-        between them have somebody to run what is left.
+        comes, the function is cancelled. Who counts on that brings a caller, unless there are handlers of events. The
+        calls of a block share one, so that its tasks, which go on between them, have somebody to hand things to.
         """
         __tracebackhide__ = True
         _refuse_in_a_loop()
@@ -51,7 +57,7 @@ class Portal:
         loop = self._loop
         if loop is None or loop.over or self.closed or loop.pid != os.getpid():
             loop = self._ready()
-        call = Crossing(function, caller or (alone := Caller()))
+        call = Crossing(function, Caller() if caller is None and self._is_heard() else caller)
         try:
             loop.post(call)
             call.wait()
@@ -59,8 +65,6 @@ class Portal:
             if not call.done:
                 loop.post(call.cancel)
                 call.wait_only(_PATIENCE)
-            if caller is None:
-                alone.leave()
             raise
         error, call.error = call.error, None
         if error is not None:
@@ -99,7 +103,7 @@ class Portal:
             self.closed = True
             loop = self._running() if last or self._started() else None
         if loop is not None:
-            call = Crossing(last or anyio.lowlevel.checkpoint, Caller())
+            call = Crossing(last or anyio.lowlevel.checkpoint)
             loop.stop(call)
             loop.join(_CLOSING)
             if call.error is not None:

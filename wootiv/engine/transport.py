@@ -1,9 +1,9 @@
 """The seam to httpx: one request over a pool of connections, and what became of it."""
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import anyio
 import h11
@@ -107,9 +107,10 @@ async def _directly(door: httpcore.AsyncConnectionPool, request: _Prepared, exte
     """Send it as httpx's own transport does, without the models of request and response: they cost an eighth."""
     at = request.address
     url = httpcore.URL(scheme=at.scheme, host=at.host, port=at.port, target=at.target)
+    body = _Content(request.body) if isinstance(request.body, bytes) else request.body
     try:
         response = await door.handle_async_request(
-            httpcore.Request(request.method, url, headers=request.headers, content=request.body, extensions=extensions)
+            httpcore.Request(request.method, url, headers=request.headers, content=body, extensions=extensions)
         )
         content = await _whole(response.aiter_stream(), response.aclose)
     except _CORE_ERRORS as error:
@@ -127,8 +128,28 @@ _CORE_ERRORS = (
 )
 
 
+class _Content(httpx.ByteStream):
+    """Bytes to send. Not as httpx and httpcore go over them: by a generator, which a cancelled attempt leaves open."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Pieces(iter(self))
+
+
+class _Pieces:
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece in self._pieces:
+            return piece  # noqa: ASYNC910 - it is sent, which is a checkpoint
+        raise StopAsyncIteration
+
+
 class _FormStream(httpx.AsyncByteStream):
-    """Not what httpx makes of it: a generator, which an attempt that fails half-way would leave open."""
+    """Not what httpx makes of it: a generator, as above."""
 
     def __init__(self, form: FormBody) -> None:
         self._form = form
@@ -139,7 +160,7 @@ class _FormStream(httpx.AsyncByteStream):
 
 async def _through_httpx(door: httpx.AsyncBaseTransport, request: _Prepared, extensions: dict[str, Any]) -> Reply:
     body = request.body
-    stream = _FormStream(body) if isinstance(body, FormBody) else httpx.ByteStream(body)
+    stream = _FormStream(body) if isinstance(body, FormBody) else _Content(body)
     sent = httpx.Request(request.method, request.url, headers=request.headers, stream=stream, extensions=extensions)
     if not isinstance(body, FormBody):
         sent.read()  # a transport of the caller's own may look at its `content`

@@ -1,44 +1,21 @@
-"""Who goes next: the calls that wait for one limit, first come, first served."""
+"""Whose turn it is: calls that wait for one limit, first come, first served."""
 
 import math
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
 import anyio
-import anyio.lowlevel
 
-from wootiv.engine.limits import Slots
 from wootiv.engine.learned import SLACK
-from wootiv.engine.pace import Pace, Reason, Sent, Terms
+from wootiv.engine.limits import Slots
+from wootiv.engine.pace import Pace, RateLimit, Reason, Sent, Terms
+from wootiv.message import Reply
 
 Pool = TypeVar("Pool")
 
 
-class Line:
-    """The calls with one `max_rate`. Only the first of them waits for a time, the others wait for their turn."""
-
-    def __init__(self, rate: float | None) -> None:
-        self.rate = rate
-        self.opens_at = -math.inf
-        self.waiting: OrderedDict[Waiter, None] = OrderedDict()
-
-    def send(self, now: float) -> None:
-        """Count a request that goes out."""
-        if self.rate is not None:
-            self.opens_at = max(self.opens_at, now - SLACK) + 1 / self.rate
-
-    def first(self) -> "Waiter | None":
-        """Whose turn it is."""
-        return next(iter(self.waiting), None)
-
-    def ring(self) -> None:
-        """Have the first look again."""
-        if (first := self.first()) is not None:
-            first.bell.set()
-
-
-class Waiter:
-    """A call in a line."""
+class _Waiter:
+    """A request in a line."""
 
     __slots__ = ("bell",)
 
@@ -46,92 +23,137 @@ class Waiter:
         self.bell = anyio.Event()
 
     async def rung(self, seconds: float) -> None:
-        """Wait so long at most."""
+        """Wait for the bell, but no longer."""
         with anyio.move_on_after(seconds):
             await self.bell.wait()
         if self.bell.is_set():
             self.bell = anyio.Event()
 
 
+class _Line:
+    """Requests with one `max_rate`, in even distance. Those that were sent before stand in front."""
+
+    def __init__(self, rate: float | None) -> None:
+        self.rate = rate
+        self.opens_at: float = -math.inf
+        self._again: OrderedDict[_Waiter, None] = OrderedDict()
+        self._anew: OrderedDict[_Waiter, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._again) + len(self._anew)
+
+    def join(self, waiter: _Waiter, *, again: bool) -> None:
+        """Stand in line."""
+        (self._again if again else self._anew)[waiter] = None
+
+    def leave(self, waiter: _Waiter) -> None:
+        """Stand there no more: whoever is first now looks."""
+        self._again.pop(waiter, None)
+        self._anew.pop(waiter, None)
+        self.ring()
+
+    def first(self) -> _Waiter | None:
+        """Whose turn it is."""
+        return next(iter(self._again or self._anew), None)
+
+    def ring(self) -> None:
+        """Have the first one look again."""
+        first = self.first()
+        if first is not None:
+            first.bell.set()
+
+    def send(self, now: float) -> None:
+        """Count one that goes out."""
+        if self.rate is not None:
+            self.opens_at = max(self.opens_at, now - SLACK) + 1 / self.rate
+
+
 class Turns(Generic[Pool]):
-    """The lines before one limit; the first of each compete."""
+    """The lines before one limit. They share its pace, and each has a first one who watches it."""
 
     def __init__(self, slots: Slots[Pool]) -> None:
-        self.pace = Pace()
-        self.pace.changed = self._ring
         self._slots = slots
-        self._lines: dict[float | None, Line] = {}
+        self._pace = Pace()
+        self._lines: dict[float | None, _Line] = {}
 
     async def take(self, terms: Terms, limit: float | None) -> tuple[Sent, int, Pool]:
-        """Wait for a turn and then for a slot, `limit` seconds for that; raises `APITimeoutError`, and what `patience` does.
+        """Wait for a turn, and for a slot, for that up to `limit` seconds; no slot is held over a wait.
 
-        What comes back is to be handed to `give_back`, whatever happens.
+        What comes back goes to `give_back`, whatever happens. Raises `APITimeoutError`, and what `terms.patience` does.
         """
-        line = self._lines.get(terms.max_rate) or self._lines.setdefault(terms.max_rate, Line(terms.max_rate))
-        if self._is_open(line, terms):
+        line = self._lines.get(terms.max_rate)
+        if line is None:
+            line = self._lines[terms.max_rate] = _Line(terms.max_rate)
+        if not line and self._is_open(line, terms):
             number, pool = await self._slots.take(limit)
-            if self._is_open(line, terms):
+            if not line and self._is_open(line, terms):
                 return self._sent(line), number, pool
             self._slots.give_back(number)
-        waiter = Waiter()
-        line.waiting[waiter] = None
-        try:
-            while True:
-                goes = await self._turn(line, waiter, terms)
-                number, pool = await self._slots.take(limit)  # first in line meanwhile: nobody gets ahead
-                now = anyio.current_time()
-                if not goes or self._opens(line, terms, now)[0] <= now:
-                    return self._sent(line), number, pool
-                self._slots.give_back(number)  # it has closed meanwhile: no slot is held over a wait
-        finally:
-            del line.waiting[waiter]
+        return await self._queue(line, terms, limit)
+
+    def give_back(self, sent: Sent, number: int, reply: Reply | None) -> None:
+        """Make room again, and take in the reply, if there is one."""
+        self._slots.give_back(number)
+        self._pace.ended(sent, reply, anyio.current_time())
+        for line in self._lines.values():
             line.ring()
 
-    def _is_open(self, line: Line, terms: Terms) -> bool:
-        if line.waiting:
-            return False
-        if line.rate is None and self.pace.is_free:
+    def state(self, now: float, max_rate: float | None) -> RateLimit:
+        """What is known of the limit; from any thread."""
+        return self._pace.state(now, max_rate, sum(map(len, list(self._lines.values()))))
+
+    def is_forgettable(self, now: float) -> bool:
+        """Whether nobody would miss it."""
+        return not any(self._lines.values()) and self._pace.is_forgettable(now)
+
+    async def _queue(self, line: _Line, terms: Terms, limit: float | None) -> tuple[Sent, int, Pool]:
+        waiter = _Waiter()
+        line.join(waiter, again=terms.again)
+        try:
+            while True:
+                in_turn = await self._turn(line, waiter, terms)
+                number, pool = await self._slots.take(limit)  # nobody else gets past the first one meanwhile
+                if not in_turn or self._is_open(line, terms):
+                    return self._sent(line), number, pool
+                self._slots.give_back(number)
+        finally:
+            line.leave(waiter)
+
+    async def _turn(self, line: _Line, waiter: _Waiter, terms: Terms) -> bool:
+        """Wait for the turn; false to go out although it has not come."""
+        while True:
+            now = anyio.current_time()
+            opens, reason = self._opens(line, terms, now)
+            if line.first() is not waiter and (opens <= now or reason == "turn"):
+                opens, reason = math.inf, "turn"
+            if opens <= now:
+                return True  # noqa: ASYNC910 - what takes a slot and goes out follows
+            within = terms.patience(0.0 if opens == math.inf else opens - now, reason)
+            if within is None:
+                return False  # noqa: ASYNC910 - as above
+            with within:
+                await self._wait(line, waiter, terms, opens, reason)
+
+    async def _wait(self, line: _Line, waiter: _Waiter, terms: Terms, until: float, reason: Reason) -> None:
+        """Wait until then, or until something else is to be waited for."""
+        while (now := anyio.current_time()) < until:
+            await waiter.rung(until - now)
+            opens, other = self._opens(line, terms, anyio.current_time())
+            if reason == "turn" or other != reason or opens > until:
+                return
+            until = opens
+
+    def _is_open(self, line: _Line, terms: Terms) -> bool:
+        if line.rate is None and self._pace.is_free:
             return True
         now = anyio.current_time()
         return self._opens(line, terms, now)[0] <= now
 
-    def _sent(self, line: Line) -> Sent:
+    def _opens(self, line: _Line, terms: Terms, now: float) -> tuple[float, Reason]:
+        opens, reason = self._pace.opens(now, in_a_run=terms.in_a_run)
+        return (opens, reason) if opens >= line.opens_at else (line.opens_at, "turn")
+
+    def _sent(self, line: _Line) -> Sent:
         now = anyio.current_time()
         line.send(now)
-        return self.pace.send(now)
-
-    def _opens(self, line: Line, terms: Terms, now: float) -> tuple[float, Reason]:
-        opens, reason = self.pace.opens(now, gently=terms.in_a_run)
-        return (line.opens_at, "turn") if line.opens_at > opens else (opens, reason)
-
-    async def _turn(self, line: Line, waiter: Waiter, terms: Terms) -> bool:
-        """Wait until it is open; false to go out all the same."""
-        while True:
-            now = anyio.current_time()
-            opens, reason = self._opens(line, terms, now)
-            if opens <= now:
-                if line.first() is waiter:
-                    return True
-                opens, reason = math.inf, "turn"
-            elif reason == "turn" and line.first() is not waiter:
-                opens = math.inf
-            within = terms.patience(opens - now if opens < math.inf else 0.0, reason)
-            if within is None:
-                return False
-            with within:
-                await self._until(line, waiter, terms, opens, reason)
-
-    async def _until(self, line: Line, waiter: Waiter, terms: Terms, until: float, reason: Reason) -> None:
-        """Wait as long as it is closed for the same reason, and no longer than until then."""
-        now = anyio.current_time()
-        while now < until:
-            await waiter.rung(until - now)
-            now = anyio.current_time()
-            opens, why = self._opens(line, terms, now)
-            if why != reason or (opens <= now or reason == "turn"):
-                return
-            until = min(until, opens)
-
-    def _ring(self) -> None:
-        for line in self._lines.values():
-            line.ring()
+        return self._pace.send(now)

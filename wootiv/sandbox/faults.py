@@ -81,39 +81,35 @@ _DEFAULTS = dict(zip(Failure.__struct_fields__, Failure.__struct_defaults__, str
 
 
 class Delivery(Struct, frozen=True):
-    """How an answer goes out. Times are in seconds."""
+    """How an answer goes out."""
 
-    answer: Answer | None
-    """None closes the connection without one."""
-    after: float = 0.0
-    """Before the answer begins."""
+    answer: Answer
     slow: float = 0.0
-    """What the body takes."""
+    """How many seconds the body takes."""
     torn: bool = False
     """Whether the connection is closed half-way through the body."""
 
     @property
     def announced(self) -> int:
         """The length of the whole body."""
-        body = self.answer.body if self.answer else b""
-        return max(1, len(body)) if self.torn else len(body)  # or an empty one would be whole when it is cut off
+        length = len(self.answer.body)
+        return max(1, length) if self.torn else length  # or an empty one would be whole when it is cut off
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Those of the answer, as they are sent."""
-        answer = self.answer or Answer(0)
-        told = [*answer.headers, ("Content-Length", f"{self.announced}")]
-        if answer.content_type:
-            told.append(("Content-Type", answer.content_type))
+        told = [*self.answer.headers, ("Content-Length", f"{self.announced}")]
+        if self.answer.content_type:
+            told.append(("Content-Type", self.answer.content_type))
         return [(name.encode(), value.encode("latin-1")) for name, value in told]
 
     @property
     def pause(self) -> float:
-        """Before each piece of the body."""
+        """The seconds before each piece of the body."""
         return self.slow / len(self.pieces())
 
     def pieces(self) -> list[bytes]:
         """What is sent of the body, as it is sent; one at least."""
-        body = self.answer.body if self.answer else b""
+        body = self.answer.body
         sent = body[: len(body) // 2] if self.torn else body
         size = math.ceil(len(sent) / _PIECES) if self.slow else len(sent)
         return [sent[start : start + size] for start in range(0, len(sent), size or 1)] or [b""]

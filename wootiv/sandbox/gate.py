@@ -53,7 +53,7 @@ class Gate:
 
 
 class Visit(Struct, frozen=True):
-    """One request on its way through. A door waits `before` seconds, has it `act`, and then delivers.
+    """One request on its way through: a door waits `before`, has it `act`, waits `after`, and delivers.
 
     Whoever leaves before it acts has changed nothing.
     """
@@ -67,24 +67,26 @@ class Visit(Struct, frozen=True):
 
     @property
     def before(self) -> float:
-        """What to wait before the effect, in seconds."""
+        """The seconds before the effect."""
         failure = self.failure
         return self.gate.latency + (failure.delay if failure and not failure.after_effect else 0.0)
 
-    def act(self) -> Delivery:
-        """Have the effect, if there is to be one."""
+    @property
+    def after(self) -> float:
+        """The seconds between the effect and the answer."""
+        return self.failure.delay if self.failure and self.failure.after_effect else 0.0
+
+    def act(self) -> Delivery | None:
+        """Have the effect, if there is to be one; None closes the connection without an answer."""
         failure = self.failure
         if failure is None:
             return Delivery(self._answer())
         theirs = self._answer() if failure.asks else None
         ours = failure.answer(self.gate.app.error)
-        answer = None if failure.drop else self._with_verdict(ours) if ours else theirs
-        return Delivery(
-            answer and failure.dress(answer),
-            after=failure.delay if failure.after_effect else 0.0,
-            slow=failure.slow,
-            torn=failure.torn,
-        )
+        answer = self._with_verdict(ours) if ours else theirs
+        if answer is None or failure.drop:
+            return None
+        return Delivery(failure.dress(answer), slow=failure.slow, torn=failure.torn)
 
     def answered(self, status: int) -> None:
         """Write down that an answer begins to go out."""

@@ -35,12 +35,12 @@ class Asgi:
         if await _gone_within(visit.before, receive):
             return
         delivery = visit.act()
-        if await _gone_within(delivery.after, receive):
+        if await _gone_within(visit.after, receive):
             return
-        if delivery.answer is not None:
+        if delivery is not None:
             visit.answered(delivery.answer.status)
-            await _write(delivery.answer.status, delivery, receive, send)
-        if delivery.answer is None or delivery.torn:
+            await _write(delivery, receive, send)
+        if delivery is None or delivery.torn:
             scope["extensions"][_HANG_UP]()
             await _gone(receive)  # else the server takes it for an oversight of ours, and answers 500
 
@@ -74,8 +74,8 @@ async def _read(scope: Scope, receive: Receive) -> Request | None:
     return Request(scope["method"], path.decode(), scope["query_string"].decode("latin-1"), headers, b"".join(pieces))
 
 
-async def _write(status: int, delivery: Delivery, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": delivery.headers()})
+async def _write(delivery: Delivery, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": delivery.answer.status, "headers": delivery.headers()})
     pieces = delivery.pieces()
     for left, piece in zip(range(len(pieces) - 1, -1, -1), pieces, strict=True):
         if await _gone_within(delivery.pause, receive):

@@ -5,12 +5,14 @@ count for each route and each caller's address.
 """
 
 import math
+import re
 from abc import ABC, abstractmethod
 
 from msgspec import Struct
 
 from wootiv.sandbox.numbers import check
 
+_NAME = re.compile(r"[\w-]*", re.ASCII)
 _EARLY = 1e-6  # seconds: nobody is refused for what a clock's digits lose
 _BACK = 1.0
 """Seconds: threads may come in another order than they have read the clock. Who comes earlier goes by another clock."""
@@ -46,6 +48,8 @@ class Throttle(ABC):
     """
 
     def __init__(self, *, headers: bool, suffix: str, ietf: bool) -> None:
+        if not _NAME.fullmatch(suffix):
+            raise ValueError(f"suffix must be letters, digits and hyphens, got {suffix!r}")
         self.admitted: int = 0
         self.refused: int = 0
         self._headers = headers

@@ -8,9 +8,9 @@ import anyio.lowlevel
 import httpx
 
 from wootiv.message import Headers
-from wootiv.sandbox.exchange import Answer, Request
+from wootiv.sandbox.exchange import Request
 from wootiv.sandbox.faults import Delivery
-from wootiv.sandbox.gate import Gate
+from wootiv.sandbox.gate import Gate, Visit
 
 
 class SandboxTransport(httpx.AsyncBaseTransport, httpx.BaseTransport):
@@ -27,12 +27,10 @@ class SandboxTransport(httpx.AsyncBaseTransport, httpx.BaseTransport):
         await anyio.sleep(silence.add(visit.before))  # cancelled here, it has had no effect
         silence.end_if_too_long()
         delivery = visit.act()
-        if delivery.after:
-            await anyio.sleep(silence.add(delivery.after))  # cancelled here, it has had its effect
+        if visit.after:
+            await anyio.sleep(silence.add(visit.after))  # cancelled here, it has had its effect
             silence.end_if_too_long()
-        answer = _begun(delivery, request)
-        visit.answered(answer.status)
-        return _response(answer, delivery, request)
+        return _response(visit, delivery, request)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request, blocking."""
@@ -42,11 +40,9 @@ class SandboxTransport(httpx.AsyncBaseTransport, httpx.BaseTransport):
         time.sleep(silence.add(visit.before))
         silence.end_if_too_long()
         delivery = visit.act()
-        time.sleep(silence.add(delivery.after))
+        time.sleep(silence.add(visit.after))
         silence.end_if_too_long()
-        answer = _begun(delivery, request)
-        visit.answered(answer.status)
-        return _response(answer, delivery, request)
+        return _response(visit, delivery, request)
 
 
 class _Silence:
@@ -121,14 +117,13 @@ def _request(request: httpx.Request) -> Request:
     return Request(request.method, path, query, headers, request.content)
 
 
-def _begun(delivery: Delivery, request: httpx.Request) -> Answer:
-    if delivery.answer is None:
+def _response(visit: Visit, delivery: Delivery | None, request: httpx.Request) -> httpx.Response:
+    """The answer as it begins; raises what httpx raises if there is none."""
+    if delivery is None:
         message = "Server disconnected without sending a response."
         raise httpx.RemoteProtocolError(message, request=request)
-    return delivery.answer
-
-
-def _response(answer: Answer, delivery: Delivery, request: httpx.Request) -> httpx.Response:
+    status = delivery.answer.status
+    visit.answered(status)
     if delivery.slow or delivery.torn:
-        return httpx.Response(answer.status, headers=delivery.headers(), stream=_Body(delivery, request))
-    return httpx.Response(answer.status, headers=delivery.headers(), content=answer.body)
+        return httpx.Response(status, headers=delivery.headers(), stream=_Body(delivery, request))
+    return httpx.Response(status, headers=delivery.headers(), content=delivery.answer.body)
