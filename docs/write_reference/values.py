@@ -162,7 +162,7 @@ def members(kind: type) -> str:
     said = notes(kind)
     rows: list[tuple[str, ...]] = []
     for base in kind.__mro__[::-1]:
-        if not base.__module__.startswith("wootiv") or issubclass(kind, Api):
+        if not base.__module__.startswith("wootiv") or (issubclass(kind, Api) and base is not kind):
             continue
         own = vars(base)
         slots = own.get("__slots__", ())

@@ -7,8 +7,9 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 from wootiv.call import Call
 from wootiv.engine import log
-from wootiv.events import KINDS, AttemptEnded, Event, PageFetched, WaitBegun
+from wootiv.events import KINDS, AttemptEnded, Event, OutcomeKnown, PageFetched, WaitBegun
 from wootiv.message import APIResponse, Attempt
+from wootiv.outcome import Outcome
 from wootiv.wire.words import describe
 
 E = TypeVar("E", bound=Event)
@@ -46,7 +47,7 @@ class Events:
 
     def __init__(self, run: Callable[[Work], object] = lambda work: work()) -> None:
         self.run: Callable[[Work], object] = run
-        """Runs what is the caller's own, where callers of this client expect it: here and now, or in their thread."""
+        """Runs what is the caller's own where callers of this client expect it: here and now, or in their thread."""
         self._handlers: dict[type[Event], _Handlers] = {kind: {} for kind in KINDS}
 
     def on(self, event: type[E], handler: Callable[[E], object]) -> Hook:
@@ -73,6 +74,11 @@ class Events:
         """Tell of a page."""
         if self.wants(PageFetched):
             self.emit(PageFetched(call.operation, number, rows, total))
+
+    def outcome_known(self, outcome: Outcome[Any, Any]) -> None:
+        """Tell of an item of a bulk."""
+        if self.wants(OutcomeKnown):
+            self.emit(OutcomeKnown(outcome))
 
     def is_heard(self) -> bool:
         """Whether there is any handler."""
