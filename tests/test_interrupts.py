@@ -16,7 +16,7 @@ from wootiv import Sandbox, calls
 
 OURS = str(Path(find_spec("wootiv").origin).parent)
 
-SECONDS = float(os.environ.get("WOOTIV_TESTS_INTERRUPTS", "3"))
+SECONDS = float(os.environ.get("WOOTIV_TESTS_INTERRUPTS", "2"))
 """Of Ctrl-C, for each backend."""
 
 # asyncio's debug mode, which -X dev turns on, logs callbacks that take long: on a busy machine that says nothing of us.
@@ -146,7 +146,7 @@ def test_ctrl_c_at_any_instant_leaves_nothing_stuck_and_nothing_under_way(backen
         assert (done.stderr, done.returncode) == ("", 0)
         *told, count = done.stdout.splitlines()
         assert told == ["quiet True", "tasks and threads as before True", "threads 1"]
-        print(f"{backend}: {count}")
+        print(f"{backend}: {count}")  # noqa: T201 - shown by `pytest -rP`
 
 
 class Strike:
@@ -172,9 +172,13 @@ class Strike:
 
     def _reached(self, frame, event, arg):
         code = frame.f_code
-        if event == "c_call" or not code.co_filename.startswith(OURS) or (event, code.co_name) == ("return", "__enter__"):
+        if (
+            event == "c_call"
+            or not code.co_filename.startswith(OURS)
+            or (event == "return" and code.co_name in ("__enter__", "__next__"))
+        ):
             return
-        place = code.co_filename, frame.f_lineno, event
+        place = code.co_filename, frame.f_lineno, event, code.co_name
         self.seen[place] += 1
         if place == self.place and self.seen[place] == self.time:
             self.struck = True
@@ -192,18 +196,19 @@ class Bulk:
     def __call__(self):
         with self.outcomes:
             for outcome in self.outcomes:
-                self.seen.append(outcome)  # noqa: PERF402 - what was read is known, however this ends
+                self.seen.append(outcome)
 
-    def check(self):
-        assert sorted(outcome.item for outcome in (*self.seen, *self.outcomes.unread)) == self.read
+    @property
+    def is_whole(self):
+        """Whether each item that was read has exactly one outcome."""
+        return sorted(outcome.item for outcome in (*self.seen, *self.outcomes.unread)) == self.read
 
 
 class Plain:
+    is_whole = True
+
     def __init__(self, client):
         self.client = client
-
-    def check(self):
-        pass
 
 
 class Read(Plain):
@@ -246,10 +251,11 @@ def test_ctrl_c_wherever_it_may_come_is_raised_and_leaves_nothing(backend, kind)
                         assert strike.struck
                     else:
                         assert not strike.struck, place  # it came there less often: threads go on as they like
+                if place[2:] in (("call", "__exit__"), ("call", "close")):
+                    use = None  # before their first lines nothing can be done: the block ends when it is dropped
                 for _ in range(50):  # what was cut off ends in its own thread
                     if client._portal.call(tasks) == living:
                         break
                 assert client._portal.call(tasks) == living, place
-                use.check()
+                assert use is None or use.is_whole, place
         assert len(places.seen) > 40
-        print(len(places.seen))

@@ -137,7 +137,7 @@ if __name__ == "__main__":
     with ProcessPoolExecutor(2, mp_context=context, initializer=begin, initargs=(connect,)) as processes:
         pids, answers = zip(*processes.map(work, asked))
     *contacts, error = answers
-    print(os.getpid() not in pids, [contact.id for contact in contacts] == ids, contacts[0] == mine.send(asked[0]).parse())
+    print(os.getpid() not in pids, [one.id for one in contacts] == ids, contacts[0] == mine.send(asked[0]).parse())
     print(type(error).__name__, error.status_code, error.request.url.endswith("/contacts/nobody"))
 """
     assert child(program) == ["True True True", "NotFoundError 404 True"]

@@ -210,6 +210,8 @@ def clients() -> str:
         if issubclass(value, Api):
             pieces.append("Verbs for what no operation declares: [the service](service.md#verbs).")
     pieces += [
+        "## Outcome",
+        "`Succeeded[I, R] | Failed[I] | Unknown[I] | NotSent[I]`: what became of one item of a bulk, for annotations.",
         "## calls",
         (
             "The tree of operations once more, unsent: `wootiv.calls.contacts.retrieve(id)` gives a `Call`, for "

@@ -7,9 +7,8 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 from wootiv.call import Call
 from wootiv.engine import log
-from wootiv.events import KINDS, AttemptEnded, Event, OutcomeKnown, PageFetched, WaitBegun
+from wootiv.events import KINDS, AttemptEnded, Event, PageFetched, WaitBegun
 from wootiv.message import APIResponse, Attempt
-from wootiv.outcome import Outcome
 from wootiv.wire.words import describe
 
 E = TypeVar("E", bound=Event)
@@ -74,11 +73,6 @@ class Events:
         """Tell of a page."""
         if self.wants(PageFetched):
             self.emit(PageFetched(call.operation, number, rows, total))
-
-    def outcome_known(self, outcome: Outcome[Any, Any]) -> None:
-        """Tell of an item of a bulk."""
-        if self.wants(OutcomeKnown):
-            self.emit(OutcomeKnown(outcome))
 
     def is_heard(self) -> bool:
         """Whether there is any handler."""

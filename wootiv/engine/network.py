@@ -40,9 +40,7 @@ class Network:
         self._session: _Session | None = None
         close_with(self, options.transport)
 
-    async def attempt(
-        self, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, terms: Terms, who: Caller
-    ) -> Reply:
+    async def attempt(self, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, terms: Terms, who: Caller) -> Reply:
         """Send a request when it may go out, and read its reply whole.
 
         Raises `APIConnectionError`, `APITimeoutError`, `ClientStateError`, and what a file or a transport of the

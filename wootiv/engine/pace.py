@@ -93,27 +93,27 @@ class RateLimit(Struct, frozen=True):
 class _Budget:
     """What remains of one limit that the server tells of."""
 
-    __slots__ = ("fills", "limit", "newest", "remaining", "resets_at")
+    __slots__ = ("fills", "heard_at", "limit", "remaining", "resets_at")
 
-    def __init__(self, quota: Quota, sent: Sent, now: float) -> None:
+    def __init__(self, quota: Quota, now: float) -> None:
         self.limit = quota.limit
         self.remaining = quota.remaining
         self.resets_at = now + quota.reset
+        self.heard_at = now
         self.fills = False
         """Whether more is added all the time, and not all at once."""
-        self.newest = sent.number
 
     def update(self, quota: Quota, sent: Sent, now: float) -> None:
-        """Take in another answer. They may come in another order than the requests went out."""
-        if sent.number < self.newest:
-            self.remaining = min(self.remaining, quota.remaining)
-            return
-        added = quota.remaining >= self.remaining  # it has itself taken one
+        """Take in another answer."""
+        self.limit = quota.limit
+        later = sent.at >= self.heard_at  # else nobody knows which of the two the server counted first
+        added = later and quota.remaining >= self.remaining  # it has itself taken one
         self.fills |= added and sent.at < self.resets_at
-        end = now + quota.reset
+        if later or quota.remaining < self.remaining:
+            self.remaining, self.heard_at = quota.remaining, now
         # Seconds are rounded, mostly up: of what is said of one window's end, the earliest is right.
+        end = now + quota.reset
         self.resets_at = end if added else min(self.resets_at, end)
-        self.newest, self.remaining = sent.number, quota.remaining
 
     def opens(self, last: float, now: float, in_flight: int) -> tuple[float, Reason]:
         """When the next one may go out, the last one having gone then."""
@@ -141,6 +141,8 @@ class Pace:
         """Whether there was an answer yet."""
         self._budgets: dict[str, _Budget] = {}
         self._learned = Learned()
+        self._crowded = False
+        """Whether the server refused although it had told that something remains: others have the same key."""
         # After a pause, and where a window ends, one goes ahead to see how things are, and each that gets through lets
         # two more go: of those who wait all at once would meet a bucket that holds one.
         self._cut = 0
@@ -229,6 +231,8 @@ class Pace:
         if over:
             self._start_gently()
         self._out += 1
+        if self._learned.is_stale(now):
+            self._learned = Learned()
         self._learned.sent(now)
 
     def _start_gently(self) -> None:
@@ -240,14 +244,14 @@ class Pace:
             if quota.name in self._budgets:
                 self._budgets[quota.name].update(quota, sent, now)
             elif recent:
-                self._budgets[quota.name] = _Budget(quota, sent, now)
+                self._budgets[quota.name] = _Budget(quota, now)
         if recent:
             self._strikes = 0
             self._width = math.inf if told or self._width >= _WIDE else self._width + 1
-        if not told:
-            self._learned.passed(sent.at, recent=recent)
-        elif self._learned.rate is not None:
+        if told and not self._crowded:
             self._learned = Learned()
+        else:
+            self._learned.passed(sent.at, recent=recent)
 
     def _refused(self, sent: Sent, reply: Reply, asked: float, now: float) -> None:
         if not asked:
@@ -257,7 +261,8 @@ class Pace:
         if sent.number > self._cut:  # else it is no news: what was under way when it paused is refused too
             wait = max(asked, min(_FIRST_WAIT * _GROWTH ** min(self._strikes, 100), _LONGEST_WAIT))
             self._strikes += 1
-            self._budgets.clear()  # what they say has proved wrong, others have the same key
+            self._crowded |= bool(self._budgets)
+            self._budgets.clear()
             self._start_gently()
             if reply.status == 429:
                 self._learned.refused(sent.at, told=asked > 0)

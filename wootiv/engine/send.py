@@ -103,6 +103,7 @@ class Life(Generic[R]):
         self.run = run
         self.settings = engine.settings
         self.network = engine.network
+        self.network.check_process()  # first: the clock of an inherited loop cannot even be asked
         self.terms = engine.terms
         self.events = engine.events
         self.outgoing = outgoing(call, engine.settings)
@@ -125,7 +126,6 @@ class Life(Generic[R]):
 
     async def send(self) -> APIResponse[R]:
         """Send the call and give its raw answer; raises `APIError`."""
-        self.network.check_process()
         try:
             return await self._in_time()
         except BaseException as error:

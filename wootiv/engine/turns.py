@@ -142,9 +142,9 @@ class Turns(Generic[Pool]):
                 await self._wait(line, waiter, who, opens, reason)
 
     async def _wait(self, line: _Line, waiter: _Waiter, who: Patient, until: float, reason: Reason) -> None:
-        """Wait until then, or until something else is to be waited for."""
-        while (now := anyio.current_time()) < until:
-            await waiter.rung(until - now)
+        """Wait until then, or until there is something else to wait for."""
+        while True:
+            await waiter.rung(until - anyio.current_time())
             opens, other = self._opens(line, who, anyio.current_time())
             if reason == "turn" or other != reason or opens > until:
                 return
