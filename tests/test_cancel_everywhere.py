@@ -58,6 +58,8 @@ async def check_as_good_as_new(client, living, connections):
     """No task is left, 20 plain requests succeed, and all connections can be in use at once: so no slot is lost."""
     assert tasks_living() == living
     with anyio.fail_after(PATIENCE):
+        if connections == POOLED:  # there is a server, which knows what is in flight
+            assert await client.get("/quiet") is True
         for _ in range(20):
             await client.root.retrieve()
         async with anyio.create_task_group() as tasks:

@@ -27,9 +27,9 @@ class Tasks:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._group.cancel_scope.cancel()
-        # An ordinary error of the body is kept from the group, which would wrap it. It cannot hold a cancellation;
-        # what can goes through.
-        own = isinstance(error, Exception)
+        # An error of the body is kept from the group, which would wrap it; a cancellation, and what can hold one, is not.
+        may_be_cancellation = isinstance(error, anyio.get_cancelled_exc_class() | BaseExceptionGroup)
+        own = isinstance(error, Exception) or (error is not None and not may_be_cancellation)
         try:
             handled = await self._group.__aexit__(*((None, None, None) if own else (kind, error, trace)))  # noqa: ASYNC102 - it waits for tasks that are cancelled
         except anyio.get_cancelled_exc_class():

@@ -93,8 +93,8 @@ async def _nothing_left():
     left = {*_open_streams()} - {*streams}
     assert not left, f"memory streams left open: {left}"
     with anyio.move_on_after(CLOSING):  # on the other side of a socket, in a server's thread, it takes longer
-        while _sockets() - sockets:
-            await anyio.sleep(0.01)  # noqa: ASYNC110 - nobody tells of it
+        while _sockets() - sockets:  # noqa: ASYNC110 - nobody tells of it
+            await anyio.sleep(0.01)
     left = _sockets() - sockets
     assert not left, f"sockets left: {left}"
 

@@ -31,7 +31,8 @@ _GROWTH = 1.2
 """How much longer each such wait is than the one before, if nothing got through in between."""
 _LONGEST_WAIT = 60.0
 _STUCK = 1.0
-"""Seconds after which the answer of one that went ahead is not waited for any more: it may be a large upload."""
+"""Seconds after which a request that has no answer yet may be a large upload. Those behind it wait no longer for what
+its answer says, and the server has counted it."""
 _WIDE = 100
 """Requests under way at which no more care is taken."""
 
@@ -115,11 +116,11 @@ class _Budget:
         end = now + quota.reset
         self.resets_at = end if added else min(self.resets_at, end)
 
-    def opens(self, last: float, now: float, in_flight: int) -> tuple[float, Reason]:
+    def opens(self, last: float, now: float, not_counted: int) -> tuple[float, Reason]:
         """When the next one may go out, the last one having gone then."""
         if now >= self.resets_at:
             return -math.inf, "turn"
-        level = self.remaining - in_flight
+        level = self.remaining - not_counted
         if level < 1:
             return self.resets_at, "spent"
         gap = (self.resets_at - last) * _SPREAD**level
@@ -130,10 +131,11 @@ class Pace:
     """What is known of one limit. Times are those of one event loop's clock."""
 
     def __init__(self) -> None:
-        self.in_flight = 0
         self.is_free = False
         """Whether there is nothing to heed: as long as no limit is met, all this costs next to nothing."""
         self.paused_until: float = -math.inf
+        self._under_way: dict[int, float] = {}
+        """When each went out that has not ended, in that order."""
         self._count = 0
         self._last: float = -math.inf
         """When the last request went out."""
@@ -141,6 +143,8 @@ class Pace:
         """Whether there was an answer yet."""
         self._budgets: dict[str, _Budget] = {}
         self._learned = Learned()
+        self._tells = False
+        """Whether the server tells of its limit."""
         self._crowded = False
         """Whether the server refused although it had told that something remains: others have the same key."""
         # After a pause, and where a window ends, one goes ahead to see how things are, and each that gets through lets
@@ -160,12 +164,12 @@ class Pace:
             return self.paused_until, "refused"
         opens: float = -math.inf
         reason: Reason = "turn"
-        if self._out >= self._width or (in_a_run and not self._heard and self.in_flight):
+        if self._out >= self._width or (in_a_run and not self._heard and self._under_way):
             opens = self._last + _STUCK
         if self._learned.rate is not None:
             opens = max(opens, self._learned.opens_at)
         for budget in self._budgets.values():
-            at, why = budget.opens(self._last, now, self.in_flight)
+            at, why = budget.opens(self._last, now, self._not_counted(now))
             if at > opens:
                 opens, reason = at, why
         return opens, reason
@@ -175,21 +179,20 @@ class Pace:
         if not self.is_free:
             self._heed(now)
         self._count += 1
-        self._last = now
-        self.in_flight += 1
+        self._last = self._under_way[self._count] = now
         return Sent(self._count, now)
 
     def ended_freely(self, sent: Sent, reply: Reply) -> bool:
         """Whether that was all that there is to take in of an answer."""
         if not self.is_free or reply.status in (429, 503) or "limit" in "\n".join(reply.headers):
             return False
-        self.in_flight -= 1
+        del self._under_way[sent.number]
         self._learned.passed(sent.at, recent=True)
         return True
 
     def ended(self, sent: Sent, reply: Reply | None, now: float) -> None:
         """Take in how a request ended: with an answer, or without one."""
-        self.in_flight -= 1
+        del self._under_way[sent.number]
         recent = sent.number > self._cut
         self._out -= recent
         if reply is None:
@@ -210,7 +213,7 @@ class Pace:
         least = min(known, key=lambda budget: budget.remaining, default=None)
         return RateLimit(
             limit=None if least is None else least.limit,
-            remaining=None if least is None else max(0, least.remaining - self.in_flight),
+            remaining=None if least is None else max(0, least.remaining - self._not_counted(now)),
             reset=None if least is None else least.resets_at - now,
             paused=max(0.0, self.paused_until - now),
             learned_rate=self._learned.rate,
@@ -221,7 +224,13 @@ class Pace:
     def is_forgettable(self, now: float) -> bool:
         """Whether it may be forgotten: nothing is under way, and nothing is held back."""
         over = all(now >= budget.resets_at for budget in self._budgets.values())
-        return not self.in_flight and now >= self.paused_until and over and self._learned.rate is None
+        return not self._under_way and now >= self.paused_until and over and self._learned.rate is None
+
+    def _not_counted(self, now: float) -> int:
+        """How many are under way that what remains may not account for yet."""
+        times = list(self._under_way.values())
+        counted = next((number for number, at in enumerate(times) if at > now - _STUCK), len(times))
+        return len(times) - counted
 
     def _heed(self, now: float) -> None:
         """Take in that one goes out."""
@@ -248,10 +257,9 @@ class Pace:
         if recent:
             self._strikes = 0
             self._width = math.inf if told or self._width >= _WIDE else self._width + 1
-        if told and not self._crowded:
-            self._learned = Learned()
-        else:
-            self._learned.passed(sent.at, recent=recent)
+        if told and not self._tells:
+            self._tells, self._learned = True, Learned()  # there is no need to find out
+        self._learned.passed(sent.at, recent=recent)
 
     def _refused(self, sent: Sent, reply: Reply, asked: float, now: float) -> None:
         if not asked:
@@ -264,6 +272,6 @@ class Pace:
             self._crowded |= bool(self._budgets)
             self._budgets.clear()
             self._start_gently()
-            if reply.status == 429:
+            if reply.status == 429 and (self._crowded or not self._tells):
                 self._learned.refused(sent.at, told=asked > 0)
         self.paused_until = max(self.paused_until, now + wait)

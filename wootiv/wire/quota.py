@@ -26,8 +26,8 @@ _EPOCH = 1e9
 """A reset above it is no number of seconds from now, but a time since 1970."""
 
 _FIELD = re.compile(r"(?:x-)?rate-?limit-(limit|remaining|reset)(?:-(.+))?")
-_NUMBER = re.compile(r"\s*(\d{1,12}(?:\.\d+)?)")
-_PARAMETER = re.compile(r"([a-z]+)=\s*(\d{1,12}(?:\.\d+)?)")
+_NUMBER = re.compile(r"\s*(\d{1,12}(?:\.\d+)?)\s*(?:[,;].*)?", re.ASCII)
+_PARAMETER = re.compile(r";\s*([a-z]+)=(\d{1,12}(?:\.\d+)?)(?=\s*(?:;|$))", re.ASCII)
 
 
 def quotas(headers: Headers, now: float) -> list[Quota]:
@@ -41,7 +41,7 @@ def quotas(headers: Headers, now: float) -> list[Quota]:
         if "limit" not in header:
             continue
         if match := _FIELD.fullmatch(header):
-            if number := _NUMBER.match(headers[header]):
+            if number := _NUMBER.fullmatch(headers[header]):
                 found.setdefault(match[2] or "", {})[match[1]] = float(number[1])
         elif header in ("ratelimit", "ratelimit-policy"):
             for name, said in _items(headers[header]):
@@ -56,9 +56,8 @@ def _items(text: str) -> list[tuple[str, dict[str, float]]]:
     """The policies in a list such as `"minute";r=5;t=30, "day";r=900;t=3600`."""
     items: list[tuple[str, dict[str, float]]] = []
     for item in text.split(","):
-        name, _, rest = item.strip().partition(";")
-        said = {_MEANS[key]: float(value) for key, value in _PARAMETER.findall(rest) if key in _MEANS}
-        items.append((name.strip('"'), said))
+        name = item.partition(";")[0].strip().strip('"')
+        items.append((name, {_MEANS[key]: float(value) for key, value in _PARAMETER.findall(item) if key in _MEANS}))
     return items
 
 
