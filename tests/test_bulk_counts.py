@@ -150,6 +150,7 @@ def test_the_account_is_even_however_a_bulk_ends(face, end, options, kinds, serv
             drawn = {name: rng.uniform(*value) if isinstance(value, tuple) else value for name, value in options.items()}
 
             def use(client, get):
+                get(client.root.retrieve())  # the first call of a client goes ahead, to see how things are
                 read = Reading(client, get, new_contact, items, concurrency=rng.randint(1, 16), **drawn)
                 end(read, client, get, rng)
                 account.add(read, items, sandbox)

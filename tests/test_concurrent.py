@@ -368,7 +368,12 @@ def test_no_more_items_are_given_than_asked_for_and_not_much_more_is_fetched(fac
         ((), {"max_items": -1}, ValueError, "max_items: expected 0 or more, got -1"),
         ((), {"max_items": 1.5}, TypeError, r"max_items: expected an int, 0 or more, got 1\.5"),
         ((), {"total_timeout": -1}, ValueError, "total_timeout: expected a number of seconds, 0 or more, got -1"),
-        ((), {"total_timeout": math.nan}, ValueError, "total_timeout: expected a number of seconds, 0 or more, got nan"),
+        (
+            (),
+            {"total_timeout": math.nan},
+            ValueError,
+            "total_timeout: expected a number of seconds, 0 or more, got nan",
+        ),
         ((), {"total_timeout": "3"}, TypeError, "total_timeout: expected a number of seconds or None, got '3'"),
         ((), {"orderd": True}, TypeError, "orderd"),
     ],

@@ -127,6 +127,15 @@ class Page(OnePage[T]):
         """How many rows there are in all, as the first page told; else by going over them. Raises `APIError`."""
         return self.total if self.total is not None else sum(1 for _ in fetched(self._fetch, self._cursor.rewound()))
 
+    def _next_to_read(self) -> "Page[T] | None":
+        """The page after this one, also where the server says that there is none but may have miscounted."""
+        if self._next is not None:
+            return self.get_next_page()
+        if (cursor := self._behind()) is None:
+            return None
+        page = fetched(self._fetch, cursor)
+        return page if page.data else None
+
     def pages(self) -> Iterator["Page[T]"]:
         """This page and all after it, one request each."""
         return _Pages(self)
@@ -151,6 +160,7 @@ class _Pages(Generic[T]):
     def __init__(self, first: Page[T]) -> None:
         self._first: Page[T] | None = first
         self._last: Page[T] = first
+        self._over = False
         self._turn = threading.Lock()
 
     def __iter__(self) -> Iterator[Page[T]]:
@@ -161,10 +171,11 @@ class _Pages(Generic[T]):
             if self._first is not None:
                 page, self._first = self._first, None
                 return page
-            if not self._last.has_next_page():
-                raise StopIteration
-            self._last = self._last.get_next_page()
-            return self._last
+            if not self._over and (read := self._last._next_to_read()) is not None:  # noqa: SLF001 - of this module
+                self._last = read
+                return read
+            self._over = True
+            raise StopIteration
 
 
 class _Items(Generic[T]):

@@ -148,14 +148,29 @@ def following(cursor: Cursor, page: PageData[Any]) -> Cursor | None:
     """Where the next page starts, or `None` if this one is the last."""
     if not page.data or cursor.kind == "whole" or (cursor.kind == "members" and page.total is None):
         return None
-    step = structs.replace(cursor, number=cursor.number + 1)
-    if cursor.number == 1:
-        step = structs.replace(step, total=page.total, page_count=page.page_count)
+    step = _step(cursor, page)
     if cursor.kind == "offset" or _counts_rows(cursor.given):
         return _by_offset(step, page)
     if cursor.by_key and (by_key := _by_key(step, page)):
         return None if by_key is step else by_key
     return _by_number(step, page)
+
+
+def behind(cursor: Cursor, page: PageData[Any]) -> Cursor | None:
+    """Where to look behind a full page of a list by key that the server calls the last.
+
+    It reads first and counts then, so what others delete in between makes the count too small.
+    """
+    if not cursor.by_key or not 0 < _number(cursor.query, "limit") <= len(page.data):
+        return None
+    key = key_of(page.data[-1])
+    return None if key is None else _step(cursor, page).onward(key)
+
+
+def _step(cursor: Cursor, page: PageData[Any]) -> Cursor:
+    if cursor.number > 1:
+        return structs.replace(cursor, number=cursor.number + 1)
+    return structs.replace(cursor, number=2, total=page.total, page_count=page.page_count)
 
 
 def _counts_rows(given: Pairs) -> bool:

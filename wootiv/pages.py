@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from wootiv.concurrent import AsyncConcurrentList, Fetch, How
-from wootiv.cursor import Cursor, PageData, PageInfo, changes, counting, following
+from wootiv.cursor import Cursor, PageData, PageInfo, behind, changes, counting, following
 from wootiv.errors import APIError, APIResponseValidationError
 from wootiv.message import APIResponse
 from wootiv.wire.decode import Decoder
@@ -58,6 +58,9 @@ class OnePage(Generic[T]):
     def next_page_info(self) -> PageInfo | None:
         """What the next request would change, such as `page`; `None` after the last page."""
         return changes(self._cursor, self._next)
+
+    def _behind(self) -> Cursor | None:
+        return behind(self._cursor, self._sent)
 
     def _onward(self) -> Cursor:
         if self._next is None:
@@ -185,6 +188,16 @@ class AsyncPage(_AsyncWhole[T], OnePage[T]):
         """Fetch the page after this one; raises `ValueError` if there is none."""
         return await _fetched(self._fetch, self._onward())
 
+    async def _next_to_read(self) -> "AsyncPage[T] | None":
+        """The page after this one, also where the server says that there is none but may have miscounted."""
+        if self._next is not None:
+            return await self.get_next_page()
+        if (cursor := self._behind()) is None:
+            await anyio.lowlevel.checkpoint()
+            return None
+        page = await _fetched(self._fetch, cursor)
+        return page if page.data else None
+
     def _at_hand(self) -> PageData[T]:
         return self._sent
 
@@ -263,6 +276,7 @@ class _AsyncPages(Generic[T]):
     def __init__(self, first: Callable[[], Coroutine[Any, Any, AsyncPage[T]]]) -> None:
         self._first = first
         self._last: AsyncPage[T] | None = None
+        self._over = False
         self._turn = anyio.Lock()
 
     def __aiter__(self) -> AsyncIterator[AsyncPage[T]]:
@@ -270,10 +284,14 @@ class _AsyncPages(Generic[T]):
 
     async def __anext__(self) -> AsyncPage[T]:
         async with self._turn:  # cancelled anywhere here, the last page stays what it was
-            if self._last is not None and not self._last.has_next_page():
-                raise StopAsyncIteration
-            self._last = await (self._last.get_next_page() if self._last else self._first())
-            return self._last
+            if not self._over:
+                last = self._last
+                page = await (self._first() if last is None else last._next_to_read())  # noqa: SLF001 - of this module
+                if page is not None:
+                    self._last = page
+                    return page
+                self._over = True
+            raise StopAsyncIteration
 
 
 class _AsyncItems(Generic[T]):

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct, structs
 
-from wootiv.cursor import Cursor, Key, PageData, following, key_of
+from wootiv.cursor import Cursor, Key, PageData, behind, following, key_of
 from wootiv.message import Pairs
 from wootiv.query import values, without
 
@@ -147,7 +147,7 @@ class Seams(Generic[T]):
         if page.total is None or self._plan is None:
             return True
         ends = piece.offset + len(page.data) >= page.total
-        # The server counts after it has read: what others delete in between makes the count too small.
+        # The count may be too small, as `behind` says: only a page that is not full is the last for sure.
         if ends and not (self._cursor.by_key and self._is_full(page)):
             self._plan = self._then = None
             return False
@@ -168,7 +168,7 @@ class Seams(Generic[T]):
         self._cursor = cursor
         self._plan = plan(cursor, page, math.inf if wanted is None else max(0, wanted - len(page.data)))
         self._was_planned = self._was_planned or self._plan is not None
-        self._then = None if self._plan else following(cursor, page) or _beyond_count(cursor, page)
+        self._then = None if self._plan else following(cursor, page) or behind(cursor, page)
         self._last = keys[-1] if keys else self._last
         return page.data
 
@@ -194,12 +194,6 @@ def _offset(cursor: Cursor, page: PageData[Any]) -> int | None:
         is_last = page.page_count is not None and number >= page.page_count
         return None if is_last and number > 1 else (number - 1) * len(page.data)
     return _number(cursor, "offset")
-
-
-def _beyond_count(cursor: Cursor, page: PageData[Any]) -> Cursor | None:
-    """What lies behind a full page that the server says is the last: it counts after it has read."""
-    key = key_of(page.data[-1]) if 0 < _number(cursor, "limit") <= len(page.data) else None
-    return None if key is None else cursor.onward(key)
 
 
 def _number(cursor: Cursor, name: str) -> int:

@@ -40,6 +40,7 @@ class Writer:
     def __init__(self, address, ids, contact):
         self.address = address
         self.contact = contact
+        self.before = set(ids)
         self.left = list(ids)
         self.deleted, self.added, self.changed = set(), set(), set()
         self.over = threading.Event()
@@ -70,7 +71,6 @@ def writing(address, contact):
     with Wootiv(base_url=address, api_key="key") as client:
         before = _ids(client.contacts.list(limit=500, fields="email"))
     writer = Writer(address, before, contact)
-    writer.before = set(before)
     thread = threading.Thread(target=writer.run)
     thread.start()
     try:
@@ -86,17 +86,17 @@ def test_a_hostile_writer_costs_none_of_thousands_of_rows_that_stay(face, refser
     reset(refserver, ROWS)
     with writing(refserver, contact) as writer:
         found, stats = face(
-            lambda client: read(client.contacts.list(limit=50, sort=sort), ordered=ordered),
+            lambda client: read(client.contacts.list(limit=20, sort=sort), ordered=ordered),
             base_url=refserver,
             strict=True,
         )
     ids = _ids(found)
     assert len(set(ids)) == len(ids) == stats.items
-    assert writer.before - writer.deleted <= set(ids) <= writer.before | writer.added | set(ids)
+    assert writer.before - writer.deleted <= set(ids) <= writer.before | writer.added
     if ordered:
         assert ids == sorted(ids, reverse=sort == "id,DESC")
-    assert len(writer.deleted) > 20
-    assert len(writer.added) > 10
+    assert len(writer.deleted) > 10
+    assert len(writer.added) > 5
     assert stats.unmatched == 0
 
 
@@ -107,7 +107,7 @@ def test_a_hostile_writer_costs_none_of_them_page_by_page_either(face, refserver
         ids = _ids(face(lambda client: client.contacts.list(limit=50, sort=sort), base_url=refserver, strict=True))
     assert ids == sorted(set(ids), reverse=sort == "id,DESC")
     assert writer.before - writer.deleted <= set(ids)
-    assert len(writer.deleted) > 20
+    assert len(writer.deleted) > 10
 
 
 @pytest.mark.parametrize("kind", ["contacts", "contact_group", "roles", "users", "invitations", "mailbox"])

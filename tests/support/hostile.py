@@ -13,7 +13,8 @@ class Hostile(httpx.AsyncBaseTransport):
     """Leads to a sandbox whose contacts others delete, insert and update meanwhile. Answers overtake one another.
 
     `dice` decides what they like to do, where in the list, and how much of it: a few at a time, or more than a page.
-    Who is `busy` does all of it, everywhere.
+    Who is `busy` does all of it, everywhere. Half of them also write after the rows of a page were read and before they
+    are counted, as with the service's own engine, which asks its database twice.
     """
 
     def __init__(self, sandbox, dice, *, busy=False):
@@ -24,6 +25,7 @@ class Hostile(httpx.AsyncBaseTransport):
         self.before = set(self._ids)
         self.deleted, self.inserted = set(), set()
         self.asked = 0
+        self._counts_late = dice.random() < 0.5
         self._pattern = next(iter(self.table), None) or {}
         self._likes = dice.choice([["delete"], ["insert"], ["delete", "delete", "insert", "update"]][2 * busy :])
         self._reach = dice.choice([(0, 1), (0, 0.3), (0.7, 1)][: 3 - 2 * busy])
@@ -42,6 +44,9 @@ class Hostile(httpx.AsyncBaseTransport):
         self.write()
         response = await self.door.handle_async_request(request)
         self.write()
+        if self._counts_late:
+            response = _with_count(response, await self.door.handle_async_request(request))
+            self.write()
         await self._dawdle()
         return response
 
@@ -71,3 +76,11 @@ class Hostile(httpx.AsyncBaseTransport):
         self.table.delete(id)
         self.deleted.add(id)
         del self._ids[bisect_left(self._ids, id)]
+
+
+def _with_count(response, later):
+    """The rows of one page, and the count of a later moment."""
+    page = response.json()
+    if isinstance(page, dict):
+        page |= {name: later.json()[name] for name in ("total", "pageCount")}
+    return httpx.Response(response.status_code, json=page)

@@ -91,7 +91,7 @@ class HostedBlock:
             portal.call(self._visit.begin, self._caller)
             self._visit.raise_error()
         except BaseException:
-            self._end()
+            self._visit.abandon()
             raise
 
     @property
@@ -115,9 +115,14 @@ class HostedBlock:
     def close(self) -> None:
         """Leave the block, and wait until it is left; raises what leaving raises."""
         __tracebackhide__ = True
-        self._end()
-        if not self.is_over:
-            with suppress(ClientStateError):  # closed meanwhile: the end of the loop has left it
-                self._portal.call(self._visit.left, self._caller)
+        try:
+            self._visit.abandon()
+            if not self.is_over:
+                with suppress(ClientStateError):  # closed meanwhile: the end of the loop has left it
+                    self._portal.call(self._visit.left, self._caller)
+        except BaseException:
+            self._visit.abandon()  # once more: a Ctrl-C may have come first
+            raise
         self._left = True
+        self._end.detach()
         self._visit.raise_error()

@@ -31,6 +31,8 @@ class Learned:
         """When those went out that got through, since it was last found open."""
         self._refused: float | None = None
         """When the first one went out that was refused, until it is found open again."""
+        self._refused_at_last = 0.0
+        """When the last one went out that was refused."""
         self._told = False
         """Whether the server said how long to wait."""
         self._burst: tuple[int, float] | None = None
@@ -69,6 +71,7 @@ class Learned:
         """Take in that one was refused, and whether the server said how long to wait."""
         if self._refused is None:
             self._refused = sent
+        self._refused_at_last = sent
         self._told |= told
 
     def _opened(self, now: float, refused: float) -> None:
@@ -85,7 +88,9 @@ class Learned:
         self._refused, self._told = None, False
 
     def _find(self, now: float, refused: float) -> None:
-        by_windows = len(self._passed) / (now - self._passed[0])
+        # Where nobody said how long to wait, it opened some time between the last two that went ahead.
+        end = now if self._told else (now + self._refused_at_last) / 2
+        by_windows = len(self._passed) / (end - self._passed[0])
         before = [sent for sent in self._passed if sent <= refused]
         if self.rate is None or self._burst is None:
             self._found, self._doubles = by_windows, self._told
