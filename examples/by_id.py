@@ -4,21 +4,14 @@ import sys
 
 import anyio
 
-from wootiv import AsyncWootiv, NotFoundError
-
-
-async def fetch(client: AsyncWootiv, id: str) -> str:
-    try:
-        return (await client.contacts.retrieve(id)).email
-    except NotFoundError:
-        return f"{id} is gone"
+from wootiv import AsyncWootiv, Succeeded, calls
 
 
 async def main(ids: list[str]) -> None:
-    async with AsyncWootiv() as client, anyio.create_task_group() as tasks:
-        # client.gather(calls) will take the place of the tasks where every id is known to be there
-        for found in [tasks.create_task(fetch(client, id)) for id in ids]:
-            print(await found)
+    async with AsyncWootiv() as client:  # gather(...) gives plain answers, where all of them are known to be there
+        found = await client.bulk(calls.contacts.retrieve, ids, concurrency=32).collect()
+    for outcome in found.outcomes:
+        print(outcome.value.email if isinstance(outcome, Succeeded) else f"{outcome.item}: {outcome.error}")
 
 
 anyio.run(main, sys.stdin.read().split())

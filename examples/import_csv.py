@@ -1,22 +1,21 @@
-"""A bulk import: add contacts from CSV, eight at a time, and tell which were refused; reads standard input."""
+"""A bulk import: add contacts from CSV, eight at a time, and tell what became of each; reads standard input."""
 
 import csv
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 from msgspec import convert
 
-from wootiv import APIError, Wootiv
-from wootiv.types import NewContact
+from wootiv import Call, Succeeded, Wootiv, calls
+from wootiv.types import Contact, NewContact
 
 
-def add(row: dict[str, str]) -> str:
-    try:
-        return client.contacts.create(**convert({**row, "metadata": {}}, NewContact)).id
-    except APIError as error:
-        return f"{row['email']} was not added: {error.message}"
+def add(row: dict[str, str]) -> Call[Contact]:
+    return calls.contacts.create(**convert({**row, "metadata": {}}, NewContact))
 
 
-with Wootiv() as client, ThreadPoolExecutor(8) as pool:
-    # client.bulk(...) will take the place of the pool, and tell refused rows from those that may have been added
-    print(*pool.map(add, csv.DictReader(sys.stdin)), sep="\n")
+with Wootiv() as client, client.bulk(add, csv.DictReader(sys.stdin), concurrency=8) as outcomes:
+    for outcome in outcomes:
+        if isinstance(outcome, Succeeded):
+            print(outcome.value.id)
+        else:  # Failed, Unknown or NotSent
+            print(f"{type(outcome).__name__}: {outcome.item['email']}, {outcome.error}")

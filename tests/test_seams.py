@@ -78,7 +78,7 @@ class Writer:
         self.throughout.discard(number)
 
 
-def read(server, cursor, width=1, writer=lambda: None, random=None, wanted=None):
+def read(server, cursor, width=1, writer=lambda: None, *, random=None, wanted=None):
     """Read a list as `concurrent` does in order, its requests answered in any order."""
     seams = Seams(cursor)
     line, found = deque(), []
@@ -137,7 +137,7 @@ def test_whatever_others_write_each_row_that_was_there_throughout_comes_once_and
 ):
     server = Server(numbers)
     writer = Writer(server, random)
-    found, seams = read(server, listed(limit=limit, **ORDERS[order]), width, writer, random)
+    found, seams = read(server, listed(limit=limit, **ORDERS[order]), width, writer, random=random)
     assert found == sorted(set(found), reverse=order == "id,DESC")
     assert writer.throughout <= set(found)
     # Whatever is asked gives a row that is new, or ends a gap, or is one of those that were given up with it.
@@ -233,7 +233,7 @@ def test_by_number_every_row_comes_once_where_nobody_writes(given, total, limit,
 def test_by_number_what_is_missed_or_doubled_is_counted(random, numbers, limit, width):
     server = Server(numbers, counts_late=False)
     writer = Writer(server, random)
-    found, seams = read(server, listed(limit=limit, page=1), width, writer, random)
+    found, seams = read(server, listed(limit=limit, page=1), width, writer, random=random)
     if len(found) > len(set(found)) or not writer.throughout <= set(found):
         assert seams.counts["unmatched"]
     assert len(server.asked) <= (width + 1) * (len(numbers) + 102)
@@ -255,7 +255,7 @@ def test_by_number_too_it_goes_on_to_where_the_list_has_grown():
 def test_a_server_that_passes_over_what_it_is_asked_is_not_asked_for_ever(random, limit, minds, total, width):
     server = Server(range(total), minds=minds)
     writer = Writer(server, random)
-    found, _ = read(server, listed(limit=limit), width, writer, random)
+    found, _ = read(server, listed(limit=limit), width, writer, random=random)
     assert len(server.asked) <= (width + 1) * (total + 102)
     if "filter" in minds:
         assert found == sorted(set(found))

@@ -164,30 +164,21 @@ async def test_who_asks_again_after_an_error_has_that_piece_done_again(ordered):
     assert errors == 4
 
 
-async def test_the_body_s_error_leaves_as_itself():
-    error = KeyError("own")
-    worker = Held()
-    with pytest.raises(KeyError) as caught:
-        async with Window(2, worker, ordered=True) as window:
-            window.start(1)
-            await anyio.wait_all_tasks_blocked()
-            raise error
-    assert caught.value is error
-    assert (error.__cause__, error.__context__, worker.in_flight) == (None, None, 0)
-
-
-@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
-async def test_what_is_no_exception_leaves_as_itself_too(kind):
+@pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt, SystemExit, GeneratorExit])
+async def test_the_body_s_error_leaves_as_itself(kind):
     error = kind("own")
     worker = Held()
-    try:
+
+    async def use():
         async with Window(2, worker, ordered=True) as window:
             window.start(1)
             await anyio.wait_all_tasks_blocked()
             raise error
-    except kind as caught:
-        assert caught is error
-    assert worker.in_flight == 0
+
+    with pytest.raises(kind) as caught:
+        await use()
+    assert caught.value is error
+    assert (error.__cause__, error.__context__, worker.in_flight) == (None, None, 0)
 
 
 # Giving up
@@ -256,11 +247,10 @@ async def test_who_waits_elsewhere_when_the_block_is_left_is_told():
         except RuntimeError as error:
             told.append(str(error))
 
-    async with anyio.create_task_group() as tasks:
-        async with Window(2, Held(), ordered=True) as window:
-            window.start(1)
-            tasks.start_soon(wait, window)
-            await anyio.wait_all_tasks_blocked()
+    async with anyio.create_task_group() as tasks, Window(2, Held(), ordered=True) as window:
+        window.start(1)
+        tasks.start_soon(wait, window)
+        await anyio.wait_all_tasks_blocked()
     assert told == ["the block was left meanwhile: use it inside its own `with` block"]
     with pytest.raises(RuntimeError, match="the block was left meanwhile"):
         await window.ready()

@@ -95,10 +95,15 @@ class BulkResult(Struct, Generic[I, R], frozen=True):
     unknown: list[Unknown[I]]
     not_sent: list[NotSent[I]]
 
+    @property
+    def outcomes(self) -> list[Outcome[I, R]]:
+        """All of them, in order of the items."""
+        every: list[Outcome[I, R]] = [*self.succeeded, *self.failed, *self.unknown, *self.not_sent]
+        return sorted(every, key=lambda outcome: outcome.index)
+
     def raise_for_errors(self) -> None:
         """Raise a `BulkError`, an `ExceptionGroup`, if any item did not succeed."""
-        bad: list[Failed[I] | Unknown[I] | NotSent[I]] = [*self.failed, *self.unknown, *self.not_sent]
-        bad.sort(key=lambda outcome: outcome.index)
+        bad = [outcome for outcome in self.outcomes if not isinstance(outcome, Succeeded)]
         if bad:
             told = [f"{len(self.failed)} failed", f"{len(self.unknown)} unknown", f"{len(self.not_sent)} not sent"]
             told = [text for text in told if not text.startswith("0 ")]

@@ -1,0 +1,128 @@
+"""Bulks that are met by Ctrl-C at random instants, as a program: `interrupted.py blocking trio served 3`, for 3 seconds.
+
+Prints how many bulks there were, how many of them were cut short, how many of the unknown outcomes were applied, and how
+many outcomes there were of each kind. Fails where an account is not even.
+"""
+
+import faulthandler
+import os
+import queue
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import anyio
+from bulks import Reading, check_account, emails, new_contact
+
+from wootiv import AsyncWootiv, Sandbox, Wootiv
+
+COUNT = 60
+LONGEST = 0.03
+"""Seconds after which Ctrl-C comes, at the latest; a bulk takes about as long."""
+RNG = random.Random(7)
+
+
+class Interrupts:
+    """Sends a real SIGINT to this process, some time after it is asked to."""
+
+    def __init__(self):
+        self._asked = queue.SimpleQueue()
+        threading.Thread(target=self._send, daemon=True).start()
+
+    def ask(self):
+        self._asked.put(RNG.uniform(0, LONGEST))
+
+    def _send(self):
+        while True:
+            time.sleep(self._asked.get())
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def troubled():
+    sandbox = Sandbox(rows=0)
+    faults = [{"drop": True}, {"drop": True, "after_effect": True}, {"status": 400}, {"status": 502, "after_effect": True}]
+    for fault in faults:
+        sandbox.fail("contacts.create", **fault, times=None, match=lambda _: RNG.random() < 0.02)
+    sandbox.fail("contacts.create", delay=0.002, after_effect=True, times=None, match=lambda _: RNG.random() < 0.5)
+    return sandbox
+
+
+class Blocking:
+    def __init__(self, backend, door):
+        self._client = Wootiv(backend=backend, **door)
+
+    def begin(self, items):
+        return Reading(self._client, None, new_contact, items, concurrency=RNG.randint(1, 12))
+
+    def run(self, read, interrupts):
+        interrupts.ask()
+        with read.bulk as outcomes:
+            read.got.extend(outcomes)  # in C: between an outcome and the list there is no place for a Ctrl-C
+        while True:
+            time.sleep(0.01)
+
+    def after(self, read):
+        if not read.bulk._left:  # it came before the first line of `__exit__`, as it can with any block
+            read.bulk.__exit__(None, None, None)
+
+
+class Async:
+    def __init__(self, backend, door):
+        self._backend, self._door = backend, door
+
+    def begin(self, items):
+        return Reading(AsyncWootiv(**self._door), None, new_contact, items, concurrency=RNG.randint(1, 12))
+
+    def run(self, read, interrupts):
+        async def main():
+            interrupts.ask()
+            async with read.bulk as outcomes:
+                async for outcome in outcomes:
+                    read.got.append(outcome)
+            await anyio.sleep_forever()
+
+        anyio.run(main, backend=self._backend)
+
+    def after(self, read):
+        pass
+
+
+def main(face, backend, way, seconds):
+    faulthandler.dump_traceback_later(60 + float(seconds), exit=True)
+    sandbox = troubled()
+    with sandbox.serving() if way == "served" else nullcontext() as url:
+        door = {"base_url": url} if url else {"base_url": "http://sandbox.test", "transport": sandbox.transport()}
+        side = {"blocking": Blocking, "async": Async}[face](backend, {"api_key": "key", "max_connections": 6, **door})
+        run(side, sandbox, float(seconds))
+
+
+def run(side, sandbox, seconds):
+    interrupts = Interrupts()
+    kinds, cut, applied = Counter(), 0, 0
+    end = time.monotonic() + seconds
+    number = 0
+    while time.monotonic() < end:
+        number += 1
+        items = emails(COUNT, f"{number}.test")
+        read = side.begin(items)
+        try:
+            side.run(read, interrupts)
+        except KeyboardInterrupt as error:
+            assert not isinstance(error, BaseExceptionGroup)
+        side.after(read)
+        found, of_unknown = check_account(read, items, sandbox)
+        kinds += Counter({kind.__name__: count for kind, count in found.items()})
+        applied += of_unknown
+        cut += 0 < len(read.all) < COUNT
+    print(number, cut, applied, *(kinds[name] for name in ("Succeeded", "Failed", "Unknown", "NotSent")))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
