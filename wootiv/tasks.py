@@ -27,7 +27,7 @@ class Tasks:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._group.cancel_scope.cancel()
-        # An error of the body is kept from the group, which would wrap it; but not what is a cancellation, or holds one.
+        # An error of the body is kept from the group, which would wrap it; not so a cancellation, or what holds one.
         may_be_cancellation = isinstance(error, anyio.get_cancelled_exc_class() | BaseExceptionGroup)
         own = isinstance(error, Exception) or (error is not None and not may_be_cancellation)
         try:

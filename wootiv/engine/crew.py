@@ -91,8 +91,9 @@ class Job(Struct, Generic[I, R]):
         if self.may_stand:
             return Unknown(self.index, self.item, error, error.attempts)
         of_the_run = life.late and life.run is not None and life.deadline == life.run.deadline
-        kind = NotSent if of_the_run or isinstance(error, ClientStateError) else Failed
-        return kind(self.index, self.item, error, error.attempts)
+        if of_the_run or isinstance(error, ClientStateError):
+            return NotSent(self.index, self.item, error, error.attempts)
+        return Failed(self.index, self.item, error, error.attempts)
 
 
 class Crew(Generic[I, R]):
