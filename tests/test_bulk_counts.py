@@ -227,17 +227,16 @@ async def test_the_account_is_even_when_a_limit_of_time_runs_out():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.parametrize("client", ["blocking process", "blocking served", "async process"])
-def test_the_account_is_even_whenever_ctrl_c_comes(client, backend):
-    face, door = client.split()
-    command = [sys.executable, "-X", "dev", "-W", "error", INTERRUPTED, face, backend, door, str(SECONDS)]
+@pytest.mark.parametrize("way", ["blocking asyncio", "blocking trio", "async asyncio"])
+@pytest.mark.parametrize("door", ["process", "served"])
+def test_the_account_is_even_whenever_ctrl_c_comes(way, door):
+    # Not async on trio, which raises it wherever the program is: within anyio too, and there both of them lose track.
+    command = [sys.executable, "-W", "error", INTERRUPTED, *way.split(), door, str(SECONDS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stderr
-    bulks, cut, applied, *kinds = map(int, done.stdout.split())
+    assert (done.returncode, done.stderr) == (0, "")
+    bulks, cut, applied, succeeded, _failed, unknown, not_sent = map(int, done.stdout.split())
     assert cut > bulks / 4
-    assert all(kinds)
-    assert 0 < applied
+    assert min(succeeded, not_sent, applied, unknown - applied) > 0
 
 
 async def test_the_account_is_even_cancelled_at_every_await(anyio_backend_name):

@@ -67,7 +67,7 @@ def check_account(reading, items, sandbox):
         name: found[kind] for name, kind in KINDS.items()
     }
     given = set(items)
-    held = Counter(row["email"] for row in sandbox.tables["/contacts"] if row["email"] in given)
+    held = Counter(row["email"] for row in list(sandbox.tables["/contacts"]) if row["email"] in given)
     assert set(held) <= {outcome.item for outcome in outcomes}
     for outcome in outcomes:
         expected = {Succeeded: {1}, Failed: {0}, NotSent: {0}, Unknown: {0, 1}}[type(outcome)]
