@@ -191,7 +191,7 @@ class Crew(Generic[I, R]):
         del self._busy[job.index]
 
     async def _outcome(self, job: Job[I, R], call: Call[R]) -> Outcome[I, R]:
-        job.life = life = Life(self._engine, call, self._run)
+        job.life = life = self._engine.begin(call, self._run)
         try:
             response = await life.send()
             return Succeeded(job.index, job.item, response.parse(), response.attempts)

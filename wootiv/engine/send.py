@@ -20,7 +20,7 @@ from wootiv.engine.network import Network
 from wootiv.engine.outgoing import extras, outgoing, redirect, without_secrets
 from wootiv.engine.pace import Reason, Terms
 from wootiv.engine.pools import is_direct
-from wootiv.engine.retry import again, is_throttled, rules, worth_retrying
+from wootiv.engine.retry import again, is_throttled, maybe_carried_out, rules, worth_retrying
 from wootiv.engine.settings import Settings
 from wootiv.engine.transport import never_sent, unreachable
 from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, ClientStateError
@@ -45,7 +45,11 @@ class Engine:
 
     async def send(self, call: Call[R], run: Run | None = None) -> APIResponse[R]:
         """Send a call and give its raw answer; raises `APIError`."""
-        return await Life(self, call, run).send()
+        return await self.begin(call, run).send()
+
+    def begin(self, call: Call[R], run: Run | None = None) -> "Life[R]":
+        """What a call goes through, before anything is sent."""
+        return Life(self, call, run)
 
     async def answer(self, call: Call[R], run: Run | None = None) -> R:
         """Send a call and give its typed answer; raises `APIError`."""
@@ -98,14 +102,10 @@ class Life(Generic[R]):
     """What one call has been through so far."""
 
     def __init__(self, engine: Engine, call: Call[R], run: Run | None = None) -> None:
-        self.call = call
         self.run = run
-        self.settings = engine.settings
         self.network = engine.network
         self.events = engine.events
-        self.outgoing = outgoing(call, engine.settings)
-        names = dict.fromkeys(name for name, _ in self.outgoing.headers)
-        self.request = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
+        self.turn_to(engine, call)
         self._attempts: list[Attempt] = []
         self._begun = anyio.current_time()
         self._gone_out: float | None = None
@@ -118,6 +118,14 @@ class Life(Generic[R]):
         self.deadline = math.inf if self.limit is None else self._begun + self.limit
         if run is not None and run.deadline < self.deadline:
             self.deadline, self.limit = run.deadline, run.total_timeout
+
+    def turn_to(self, engine: Engine, call: Call[R]) -> None:
+        """Have what follows go out as an engine sends a call."""
+        self.call = call
+        self.settings = engine.settings
+        self.outgoing = outgoing(call, engine.settings)
+        names = dict.fromkeys(name for name, _ in self.outgoing.headers)
+        self.request = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
 
     async def send(self) -> APIResponse[R]:
         """Send the call and give its raw answer; raises `APIError`."""
@@ -247,7 +255,7 @@ class Life(Generic[R]):
             # A scope of the caller's that ran out together with a limit of the attempt has the say.
             await anyio.lowlevel.checkpoint_if_cancelled()  # noqa: ASYNC120 - it drops the error on purpose
             raise
-        elapsed = self._note(status=reply.status, maybe_applied=_maybe_carried_out(reply))
+        elapsed = self._note(status=reply.status, maybe_applied=maybe_carried_out(reply))
         response = APIResponse[R](
             reply.status,
             reply.headers,
@@ -337,11 +345,3 @@ class Life(Generic[R]):
             "where the API is; `python -m wootiv sandbox --port 3001` starts one to try things with"
         )
         return APIConnectionError(message, request=self.request, attempts=tuple(self._attempts))
-
-
-def _maybe_carried_out(reply: Reply) -> bool:
-    """Whether a failing server, or a proxy before it, may have carried out what it was asked.
-
-    With a time to come back at, a 503 says that it did not.
-    """
-    return reply.status >= 500 and not (reply.status == 503 and "retry-after" in reply.headers)

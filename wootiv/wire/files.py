@@ -2,14 +2,14 @@
 
 import mimetypes
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from io import TextIOBase
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from wootiv.message import FileInput, Form, Pairs, Part, Source
+from wootiv.message import FileInput, Form, Pairs, Part, Source, Stream
 
 _LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 
@@ -17,8 +17,9 @@ _LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f\ud80
 def part(name: str, given: FileInput) -> Part:
     """One file of a form, under the field's name on the wire.
 
-    `given` is bytes, a path, a file opened in binary mode, or `(filename, one of these[, content type[, headers]])`.
-    Raises `TypeError` or `ValueError` for anything else, its message is what was seen.
+    `given` is bytes, a path, a file opened in binary mode, an iterator of bytes, or
+    `(filename, one of these[, content type[, headers]])`. Raises `TypeError` or `ValueError` for anything else, its
+    message is what was seen.
     """
     if not isinstance(given, tuple):
         return _part(name, given, None, None, ())
@@ -81,6 +82,8 @@ def _source(content: Any) -> tuple[Source, str | None, int | None]:
                 raise ValueError("a file that is not open for reading")
             own_name = getattr(file, "name", None)
             return file, Path(own_name).name if isinstance(own_name, str) else None, _place(file)
+        case Iterator() | AsyncIterable():
+            return Stream(content), None, None
         case _:
             raise TypeError("None" if content is None else f"a value of type {type(content).__name__}")
 
