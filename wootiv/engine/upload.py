@@ -110,9 +110,9 @@ class FormBody:
             if self._pieces is None:
                 self._begin(part)
                 self._pieces = aiter(pieces)
-            while (chunk := await anext(self._pieces, None)) is not None:
-                if chunk := self._content(part, chunk):
-                    return chunk
+            async for given in self._pieces:
+                if chunk := self._content(part, given):
+                    return chunk  # noqa: ASYNC910 - as above
         except Exception as error:
             raise SourceError(error) from error
         return b""
@@ -122,8 +122,9 @@ class FormBody:
     def _prepare(self) -> None:
         once: dict[int, Part] = {}
         for number, frame in enumerate(self._frames):
-            if isinstance(frame, bytes) or isinstance(frame.source, bytes):
-                self._sizes[number] = len(frame if isinstance(frame, bytes) else frame.source)
+            content = frame.source if isinstance(frame, Part) else frame
+            if isinstance(frame, bytes) or isinstance(content, bytes):
+                self._sizes[number] = len(content) if isinstance(content, bytes) else 0
                 continue
             self._refuse_if_spent(frame)
             if isinstance(frame.source, Path):

@@ -107,7 +107,7 @@ def rewindable(form: Form) -> bool:
 def frames(form: Form, boundary: str) -> Iterator[bytes | Part]:
     """The body in order: bytes to send as they are, and parts whose content stands in their place."""
     for name, value in form.fields:
-        yield f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n'.encode()
+        yield f'--{boundary}\r\nContent-Disposition: form-data; name="{quoted(name)}"\r\n\r\n{value}\r\n'.encode()
     for one in form.parts:
         yield _part_head(one, boundary)
         yield one
@@ -117,12 +117,13 @@ def frames(form: Form, boundary: str) -> Iterator[bytes | Part]:
 
 def _part_head(one: Part, boundary: str) -> bytes:
     extra = "".join(f"{name}: {value}\r\n" for name, value in one.headers)
-    disposition = f'form-data; name="{_quoted(one.name)}"; filename="{_quoted(one.filename)}"'
+    disposition = f'form-data; name="{quoted(one.name)}"; filename="{quoted(one.filename)}"'
     return (
         f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: {one.content_type}\r\n{extra}\r\n"
     ).encode()
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A name as the head of a part has it."""
     # Source: WHATWG HTML, "Multipart form data": these three are escaped, all else is sent as UTF-8.
     return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
