@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
+from inspect import isasyncgen
 from typing import Any, Self, cast
 
 import anyio
@@ -212,10 +213,10 @@ async def _pour(pieces: AsyncIterable[bytes], sink: Sink, close: Callable[[], Aw
         except BaseException:
             with anyio.move_on_after(CLOSING, shield=True):
                 await close()
-                # httpcore's generators stand where they gave the piece, and nobody else would end them: a closed
-                # connection does, once what it had read before is spent.
+                # httpcore's generators, one inside the other, stand where they gave the piece, and nobody else would
+                # end them: a closed connection does, once what it had read before is spent.
                 with suppress(Exception):
-                    for _ in range(_BUFFERED):
+                    for _ in range(_BUFFERED if isasyncgen(source) else 0):
                         await anext(source)
             raise
     sink.ended()

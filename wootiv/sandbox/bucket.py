@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from hashlib import md5
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import msgspec
@@ -97,9 +97,9 @@ class Bucket:
         fault = fault_of(request.headers.get("host", ""), request.path, request.query)
         if fault is not None:
             raise _Denied(*fault)
-        file = self._files.get(unquote(key))
+        file = self._files.get(key)
         if file is None:
-            raise _Denied(404, "NoSuchKey", "The specified key does not exist.", Key=unquote(key))
+            raise _Denied(404, "NoSuchKey", "The specified key does not exist.", Key=key)
         content, etag = file.content, _etag(file.content)
         told = (("ETag", etag), ("Accept-Ranges", "bytes"))
         found = _range(request.headers, etag, len(content))
