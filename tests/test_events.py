@@ -26,6 +26,7 @@ from wootiv import (
     Sandbox,
     WaitBegun,
     Wootiv,
+    calls,
 )
 from wootiv.engine.events import Events
 from wootiv.events import KINDS
@@ -572,6 +573,38 @@ def test_a_block_that_moves_to_another_thread_is_told_there(backend):
     assert count == 100
     assert len(threads) >= 9
     assert threads[-1] is thread
+
+
+def test_what_is_cancelled_where_a_block_is_left_is_told_before_it_ends(client_of):
+    entered = threading.Semaphore(0)
+
+    async def answer(request):
+        if request.url.params.get("page") == "1":
+            rows = [{"id": str(number)} for number in range(10)]
+            return httpx.Response(200, json={"data": rows, "total": 100, "page": 1, "pageCount": 10, "count": 10})
+        entered.release()
+        return await anyio.sleep_forever()
+
+    client, events = client_of(answer), []
+    page = client.contacts.list(limit=10, sort=["email,ASC"])
+    client.on(Event, lambda event: events.append((event.attempt.error, threading.current_thread())))
+    with page.concurrent(3) as contacts:
+        assert next(contacts).id == "0"
+        for _ in range(3):
+            assert entered.acquire(timeout=10)
+        assert events == []
+    assert events == [("cancelled", threading.current_thread())] * 3
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_every_attempt_of_a_bulk_is_told_in_the_thread_that_uses_it(backend):
+    heard = []
+    with Sandbox(rows=40).client(backend=backend) as client:
+        ids = [contact.id for contact in client.contacts.list(limit=40).data]
+        client.on(AttemptEnded, lambda event: heard.append((event.operation, threading.current_thread())))
+        with client.bulk(calls.contacts.retrieve, ids, concurrency=4) as outcomes:
+            assert len(list(outcomes)) == 40
+    assert heard == [("contacts.retrieve", threading.current_thread())] * 40
 
 
 # At which cost

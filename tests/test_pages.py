@@ -469,7 +469,7 @@ async def walk(call, server):
         async def fetch(query):
             return (await client.send(call.at(query))).parse()
 
-        return [one.id async for one in AsyncPaginator(fetch, call.cursor, call.operation)]
+        return [one.id async for one in AsyncPaginator(fetch, call.cursor)]
 
 
 async def test_offset_lists_step_by_the_rows_received(recorder):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the 
     from wootiv.engine.blocking_bulk import Bulk
     from wootiv.engine.bulk import AsyncBulk
     from wootiv.engine.events import Hook
+    from wootiv.engine.pace import RateLimit
     from wootiv.engine.portal import BlockedLoopWarning
     from wootiv.engine.settings import ENVIRONMENTS
     from wootiv.errors import (
@@ -93,6 +94,7 @@ __all__ = [
     "PageFetched",
     "PageInfo",
     "PermissionDeniedError",
+    "RateLimit",
     "RateLimitError",
     "Sandbox",
     "SentRequest",
@@ -127,6 +129,7 @@ _HOMES = {
         "Succeeded",
         "Unknown",
     ),
+    "wootiv.engine.pace": ("RateLimit",),
     "wootiv.engine.portal": ("BlockedLoopWarning",),
     "wootiv.engine.settings": ("ENVIRONMENTS",),
     "wootiv.errors": tuple(name for name in __all__ if name.endswith("Error") and name != "BulkError"),

@@ -7,16 +7,17 @@ from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, Unpack
 
 from wootiv.api.tree import Api
-from wootiv.blocking_pages import Page
+from wootiv.blocking_pages import Page, fetched
 from wootiv.call import Call
 from wootiv.client import bare_copy, changed_engine, check_call, check_open, new_engine, show_options
 from wootiv.cursor import PageData
 from wootiv.engine.blocking_bulk import Bulk
-from wootiv.engine.bulk import gather
 from wootiv.engine.crew import BulkPlan, OnError
 from wootiv.engine.events import Events, Hook
+from wootiv.engine.gather import gather
 from wootiv.engine.hosting import HostedBlock
 from wootiv.engine.loop import Caller, run_in_caller
+from wootiv.engine.pace import RateLimit
 from wootiv.engine.portal import Portal
 from wootiv.engine.send import Engine, PageFetch
 from wootiv.engine.settings import ClientOptions, WithOptions
@@ -55,9 +56,7 @@ class BlockingRunner:
     def run_list(self, call: Call[PageData[T]]) -> Page[T]:
         """The first page of the list that starts with the call."""
         __tracebackhide__ = True
-        cursor = self.engine.start_of(call)
-        fetch = BlockingFetch(self.engine.fetch(call), self.portal)
-        return Page(fetch, cursor, fetch(cursor.query))
+        return fetched(BlockingFetch(self.engine.fetch(call), self.portal), self.engine.start_of(call))
 
 
 class BlockingFetch(Generic[T]):
@@ -219,6 +218,11 @@ class Wootiv(Api[Blocking]):
     def is_closed(self) -> bool:
         """Whether the client, or for a view the client that it is a view of, was closed."""
         return self._portal.closed
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """What is known of the service's rate limit, shared by all with the same address and key; from any thread."""
+        return self._engine.network.rate_limit(self._engine.terms)
 
     def __enter__(self) -> Self:
         check_open(closed=self.is_closed())

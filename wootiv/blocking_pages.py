@@ -43,12 +43,7 @@ class Page(OnePage[T]):
 
     def get_next_page(self) -> "Page[T]":
         """Fetch the page after this one; raises `ValueError` if there is none."""
-        cursor = self._onward()
-        try:
-            return Page(self._fetch, cursor, self._fetch(cursor.query))
-        except APIError as error:
-            self._resumable(error)
-            raise
+        return fetched(self._fetch, self._onward())
 
     def _beside(self, how: How, *, raw: bool) -> ConcurrentList[Any]:
         fetch: Fetch[Any] = self._fetch.fetch.raw() if raw else self._fetch.fetch
@@ -130,7 +125,7 @@ class Page(OnePage[T]):
 
     def count(self) -> int:
         """How many rows there are in all, as the first page told; else by going over them. Raises `APIError`."""
-        return self.total if self.total is not None else sum(1 for _ in self)
+        return self.total if self.total is not None else sum(1 for _ in fetched(self._fetch, self._cursor.rewound()))
 
     def pages(self) -> Iterator["Page[T]"]:
         """This page and all after it, one request each."""
@@ -138,6 +133,16 @@ class Page(OnePage[T]):
 
     def __iter__(self) -> Iterator[T]:
         return _Items(self.pages())
+
+
+def fetched(fetch: FetchBlocking[T], cursor: Cursor) -> Page[T]:
+    """The page at which a list stands; raises `APIError`."""
+    __tracebackhide__ = True
+    try:
+        return Page(fetch, cursor, fetch(cursor.query))
+    except APIError as error:
+        error.resume_after = cursor.resume_after
+        raise
 
 
 class _Pages(Generic[T]):

@@ -11,10 +11,12 @@ import anyio.lowlevel
 from wootiv.api.tree import Api
 from wootiv.call import Call
 from wootiv.engine import log
-from wootiv.engine.bulk import AsyncBulk, gather
+from wootiv.engine.bulk import AsyncBulk
 from wootiv.engine.crew import BulkPlan, OnError
 from wootiv.engine.events import Events, Hook
+from wootiv.engine.gather import gather
 from wootiv.engine.network import Network
+from wootiv.engine.pace import RateLimit
 from wootiv.engine.send import Engine
 from wootiv.engine.settings import (
     ClientOptions,
@@ -246,6 +248,11 @@ class AsyncWootiv(Api[Async]):
     def is_closed(self) -> bool:
         """Whether the client, or for a view the client that it is a view of, was closed."""
         return self._engine.network.closed
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """What is known of the service's rate limit, shared by all with the same address and key; from any thread."""
+        return self._engine.network.rate_limit(self._engine.terms)
 
     async def __aenter__(self) -> Self:
         check_open(closed=self.is_closed())

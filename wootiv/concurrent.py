@@ -9,11 +9,11 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast
 import anyio
 from msgspec import Raw, Struct, structs
 
-from wootiv.cursor import Cursor, Key, PageData, following, key_of
+from wootiv.cursor import Cursor, Key, PageData, key_of
 from wootiv.errors import APIError
 from wootiv.message import Pairs
 from wootiv.run import Run, check_count, check_seconds
-from wootiv.seams import Piece, Plan, Stats, meeting, place, plan
+from wootiv.seams import Piece, Seam, Seams, Stats
 from wootiv.window import Slot, Window
 
 T = TypeVar("T")
@@ -51,6 +51,12 @@ class How(Struct, frozen=True):
         check_seconds("total_timeout", self.total_timeout)
 
 
+class _Given(Struct, frozen=True):
+    """What is kept of a row that was given out before its page was joined."""
+
+    id: Key | None
+
+
 class AsyncConcurrentList(Generic[T]):
     """A list whose pages are fetched side by side: `async with` owns the tasks, `async for` gives the rows.
 
@@ -62,6 +68,8 @@ class AsyncConcurrentList(Generic[T]):
     """
 
     def __init__(self, fetch: Fetch[T], cursor: Cursor, how: How, first: PageData[T] | None = None) -> None:
+        self.at_hand: Iterator[T] = iter(())
+        """What is left of the page that is being given out."""
         self._fetch = fetch
         self._start = cursor
         self._how = how
@@ -70,18 +78,13 @@ class AsyncConcurrentList(Generic[T]):
         self._is_open = False
         self._run: Run
         self._turn = anyio.Lock()
-        self._rows: Iterator[T] = iter(())
-        self._seen: set[Key] | None = None if how.ordered else set()
-        self._counts: Counter[str] = Counter()
-        self._over = False
+        self._seams: Seams[T] = Seams(cursor)
         self._line: deque[Slot[Piece, PageData[T]]] = deque()
         """The pages that were asked for and are not joined yet, in the list's order."""
-        self._cursor = cursor
-        self._plan: Plan | None = None
-        self._then: Cursor | None = None
-        """Where to go on once all that is in line was joined, if that is known."""
-        self._last: Key | None = None
-        """The id of the row up to which the list was joined without a gap."""
+        self._seen: set[Key] | None = None if how.ordered else set()
+        self._counts: Counter[str] = Counter()
+        self._over = how.max_items == 0
+        self._has_warned = False
 
     async def __aenter__(self) -> Self:
         if self._entered is not None:
@@ -90,11 +93,10 @@ class AsyncConcurrentList(Generic[T]):
         self._entered = _Window(self._how.concurrency, self._get, ordered=self._how.ordered)
         window = await self._entered.__aenter__()
         self._is_open = True
-        start = Piece(self._start.query, self._start)
-        if self._how.max_items == 0:
-            self._over = True
-        else:
-            self._line.append(window.start(start) if self._first is None else window.put(start, self._first))
+        if self._first is not None and (piece := self._seams.take(alone=True)):
+            self._line.append(window.put(piece, self._first))
+        elif not self._over:
+            self._fill()
         return self
 
     async def __aexit__(
@@ -111,15 +113,10 @@ class AsyncConcurrentList(Generic[T]):
 
     async def __anext__(self) -> T:
         while True:
-            for row in self._rows:
+            for row in (rows := self.at_hand):
                 return row  # noqa: ASYNC910 - it waits once a page
-            spent = self._rows
-            async with self._turn:
-                if self._rows is spent:  # else another task has fetched the next page meanwhile
-                    rows = await self._read()
-                    if rows is None:
-                        raise StopAsyncIteration
-                    self._rows = iter(rows)
+            if not await self.go_on(rows):
+                raise StopAsyncIteration
 
     def pages(self) -> AsyncIterator[list[T]]:
         """The rows page by page, but for those that were given out before; none of the lists is empty."""
@@ -127,8 +124,20 @@ class AsyncConcurrentList(Generic[T]):
 
     async def next_rows(self) -> list[T] | None:
         """The rows of the next page; `None` after the last."""
+        while not (rows := list(spent := self.at_hand)):
+            if not await self.go_on(spent):
+                return None
+        return rows  # noqa: ASYNC910 - it waits once a page
+
+    async def go_on(self, spent: Iterator[T]) -> bool:
+        """Have the next page at hand, unless another reader has fetched it meanwhile; whether there was one."""
         async with self._turn:
-            return list(self._rows) or await self._read()
+            if self.at_hand is not spent:
+                return True
+            rows = await self._read()  # cancelled up to here, nothing has changed
+            self.at_hand = iter(rows)
+            self._warn_of_mismatch()
+            return bool(rows)
 
     @property
     def stats(self) -> Stats:
@@ -136,7 +145,8 @@ class AsyncConcurrentList(Generic[T]):
         if self._entered is None:
             return Stats()
         run = self._run
-        return Stats(**self._counts, requests=run.requests, retries=run.retries, waited=run.waited)
+        counts = self._counts + self._seams.counts
+        return Stats(**counts, requests=run.requests, retries=run.retries, waited=run.waited)
 
     # -- from pages to rows
 
@@ -150,20 +160,21 @@ class AsyncConcurrentList(Generic[T]):
     def _left(self) -> int | None:
         return None if self._how.max_items is None else self._how.max_items - self._counts["items"]
 
-    async def _read(self) -> list[T] | None:
+    async def _read(self) -> list[T]:
+        """The rows of the next page that has any; none after the last."""
         if not self._is_open:
             raise RuntimeError(f"{self._fetch.name}: use it inside its own `with` block")
         try:
             while not self._over:
-                rows = await self._more()
-                self._fill()
-                if given := self._given_out(rows):
-                    return given
+                rows = self._given_out(await self._more())
+                if not self._over:
+                    self._fill()
+                if rows:
+                    return rows
         except APIError as error:
-            if self._start.by_key:
-                error.resume_after = self._start.after if self._last is None else self._last
+            error.resume_after = self._seams.resume_after
             raise
-        return None  # noqa: ASYNC910 - it waits where a page has to be fetched
+        return []  # noqa: ASYNC910 - it waits where a page has to be fetched
 
     def _given_out(self, rows: list[T]) -> list[T]:
         if self._left is not None and len(rows) >= self._left:
@@ -171,33 +182,32 @@ class AsyncConcurrentList(Generic[T]):
             self._over = True
             self._drop()
         if rows:
-            self._counts += Counter(pages=1, items=len(rows))
+            self._counts.update(pages=1, items=len(rows))
         if rows and isinstance(rows[0], Raw):
             bare: list[Any] = [bytes(cast("Raw", row)) for row in rows]
             return bare
         return rows
 
     async def _more(self) -> list[T]:
+        """The new rows of one page: the next in line, or with `ordered=False` whichever comes first."""
         head = self._line[0]
-        if head.taken:
+        if head.taken and self._window.room:  # so something is missing before it, and may be asked for
             return self._unseen(await self._join(head))
         slot = await self._window.ready()
         if self._seen is None:
             return await self._join(slot)
         self._window.take(slot)
         page = slot.result
-        # Given out now; where it joins those beside it is seen once they are there, and takes no more than its ids.
-        slot.result = structs.replace(page, data=cast("list[T]", [{"id": key_of(row)} for row in page.data]))
-        fresh = self._unseen(page.data)
-        self._counts["repeats"] += max(0, len(page.data) - len(fresh) - slot.work.overlap)
-        return fresh
+        # Where it joins those beside it is seen once they are there, and takes no more than its ids.
+        slot.result = structs.replace(page, data=cast("list[T]", [_Given(key_of(row)) for row in page.data]))
+        return self._unseen(page.data)
 
     def _unseen(self, rows: list[T]) -> list[T]:
-        fresh: list[T] = []
         seen = set[Key]() if self._seen is None else self._seen
+        fresh: list[T] = []
         for row in rows:
             key = key_of(row)
-            if key is None or key not in seen:
+            if key not in seen and not isinstance(row, _Given):
                 fresh.append(row)
             if key is not None:
                 seen.add(key)
@@ -206,76 +216,44 @@ class AsyncConcurrentList(Generic[T]):
     # -- where pages join
 
     async def _join(self, slot: Slot[Piece, PageData[T]]) -> list[T]:
-        """The rows that the pages before it did not have; the first in line is joined, or stays there."""
-        piece, page = slot.work, slot.result
-        if piece.cursor is not None:
-            self._leave(slot)
-            return self._begin(piece.cursor, page)  # noqa: ASYNC910 - it waits where a page has to be fetched
-        at = None if self._last is None else place(page.data, self._last, piece.overlap)
-        if at is not None:
-            fresh = page.data[at + 1 :]
-            if self._seen is None:
-                self._counts["repeats"] += max(0, at + 1 - piece.overlap)
-        elif self._last is not None and (missing := self._cursor.onward(self._last)):
-            between = await self._fetch(missing.query, self._run)  # cancelled here, the page stays in line
-            self._counts["repaired"] += 1
-            met = meeting(between.data, page.data)
-            if met is None:
-                self._drop()  # all that is in line lies elsewhere: what is left is cut into pages anew
-                return self._begin(missing, between)
-            fresh = between.data[: met[0]] + page.data[met[1] :]
-            if self._plan is not None:
-                self._plan.widen(met[0])
-        else:
-            fresh = page.data
-            self._mismatch()
-        self._leave(slot)
-        if page.data:
-            self._last = key_of(page.data[-1])
-        if piece.is_last_of(page):
-            self._drop()
-            self._plan = self._then = None
-        return fresh  # noqa: ASYNC910 - it waits where a page has to be fetched
+        """The rows that follow those that were joined; the first page in line is joined, or stays there."""
+        seam = self._seams.seam(slot.work, slot.result)
+        between = None
+        if seam.missing is not None:
+            between = await self._window.do(seam.missing)  # cancelled here, the page stays in line
+        return self._joined(slot, seam, between)  # noqa: ASYNC910 - it waits where a page has to be fetched
 
-    def _begin(self, cursor: Cursor, page: PageData[T]) -> list[T]:
-        """Go on from a page that follows all that was joined before."""
-        left = None if self._left is None or self._seen is not None else self._left - len(page.data)
-        self._cursor = cursor
-        self._plan = plan(cursor, page, left)
-        self._then = None if self._plan else following(cursor, page)
-        if page.data:
-            self._last = key_of(page.data[-1])
-        return page.data
+    def _joined(self, slot: Slot[Piece, PageData[T]], seam: Seam, between: PageData[T] | None) -> list[T]:
+        wanted = self._left
+        if wanted is not None and slot.taken:
+            wanted += len(slot.result.data)  # these were given out already
+        rows, goes_on = self._seams.join(slot.work, slot.result, seam, between, wanted)
+        self._line.popleft()
+        if not slot.taken:
+            self._window.take(slot)
+        if not goes_on:
+            self._drop()
+        return rows
 
     def _fill(self) -> None:
-        while self._window.room and (piece := self._coming()):
+        """Ask for as much as there is room for."""
+        while self._line and (head := self._line[0]).taken:
+            seam = self._seams.seam(head.work, head.result)
+            if seam.missing is not None:
+                break
+            _ = self._joined(head, seam, None)  # its rows were given out
+        kept = 1 if self._line and self._line[0].taken else 0  # for what is missing before it
+        while self._is_open and self._window.room > kept and (piece := self._seams.take(alone=not self._line)):
             self._line.append(self._window.start(piece))
-        if not self._line:
-            self._over = True
-
-    def _coming(self) -> Piece | None:
-        if self._plan is not None and (piece := self._plan.take()):
-            return piece
-        if self._line:
-            return None  # what follows begins where all that goes before it has ended
-        then = self._then
-        if self._plan is not None and self._last is not None:
-            then = self._cursor.onward(self._last)  # what was added, or moved there from before
-        self._plan = self._then = None
-        return None if then is None else Piece(then.query, then)
-
-    def _leave(self, slot: Slot[Piece, PageData[T]]) -> None:
-        self._line.popleft()
-        if self._seen is None:
-            self._window.take(slot)
+        self._over = not self._line
 
     def _drop(self) -> None:
         self._line.clear()
         self._window.drop()
 
-    def _mismatch(self) -> None:
-        self._counts["unmatched"] += 1
-        if self._counts["unmatched"] == 1:
+    def _warn_of_mismatch(self) -> None:
+        if self._seams.counts["unmatched"] and not self._has_warned:
+            self._has_warned = True
             text = "rows moved between two pages, so some may be missing or double; in order of id none would be"
             warnings.warn(f"{self._fetch.name}: {text}", stacklevel=2)
 

@@ -50,8 +50,10 @@ class Cursor(Struct, frozen=True):
     query: Pairs
     beyond: Beyond | None = None
     """How ids compare with the last one seen, where the list is led by key."""
-    after: Key | None = None
+    start: Key | None = None
     """The id that the list starts after, if not at its beginning."""
+    last: Key | None = None
+    """The id that this page starts after, where the list is led by key."""
     number: int = 1
     """Of this page, from where the list began."""
     total: int | None = None
@@ -62,12 +64,26 @@ class Cursor(Struct, frozen=True):
         """The same list of a client that sends a query of its own with every request, where the call's does not."""
         if not defaults:
             return self
-        return structs.replace(begin(self.kind, override(defaults, self.given)), after=self.after)
+        try:
+            return begin(self.kind, override(defaults, self.given), self.start)
+        except OutOfOrder:
+            expected = "a list in order of id, with conditions that can be joined with one more"
+            given = ", ".join(dict.fromkeys(name for name, _ in defaults))
+            raise ValueError(f"after: expected {expected}, got default_query with {given}") from None
+
+    def rewound(self) -> "Cursor":
+        """Where the list started."""
+        return begin(self.kind, self.given, self.start)
 
     @property
     def by_key(self) -> bool:
         """Whether the list is led by key."""
         return self.beyond is not None
+
+    @property
+    def resume_after(self) -> Key | None:
+        """Where to go on if this page cannot be had."""
+        return self.last if self.by_key else None
 
     def onward(self, last: Key) -> "Cursor | None":
         """The rows after that one; `None` where the query cannot say so."""
@@ -76,7 +92,7 @@ class Cursor(Struct, frozen=True):
             return None
         added = tuple(pair for pair in self.query if pair not in self.given and pair[0] in ("limit", "page", "sort"))
         # A server that passes over the condition gives the same rows for ever: then go on by number.
-        return None if (query := (*query, *added)) == self.query else structs.replace(self, query=query)
+        return None if (query := (*query, *added)) == self.query else structs.replace(self, query=query, last=last)
 
 
 class OutOfOrder(Exception):  # noqa: N818 - told in the caller's own words
@@ -90,18 +106,20 @@ def begin(kind: Kind, given: Pairs, start: Key | None = None) -> Cursor:
     names = {name for name, _ in given}
     sorts = values(given, "sort")
     beyond = None if names & {"page", "offset"} else _BEYOND.get(tuple(sorts))
+    query = given
     if start is not None:
         joined = after(given, start, beyond) if beyond else None
         if joined is None:
             raise OutOfOrder
-        given = joined
+        query = joined
     # The server answers with a bare array, which says nothing of the rest, unless it is asked for a page and a limit.
-    query = given if "limit" in names else (*given, ("limit", str(LIMIT)))
+    if "limit" not in names:
+        query = (*query, ("limit", str(LIMIT)))
     if not names & {"page", "offset"}:
         query = (*query, ("page", "1"))
     if len(sorts) < MAX_LIST and not any(value.split(",")[0] == "id" for value in sorts):
         query = (*query, ("sort", "id,ASC"))  # without a total order, rows move between pages
-    return Cursor(kind, given, query, beyond, start)
+    return Cursor(kind, given, query, beyond, start, start)
 
 
 _BEYOND: dict[tuple[str, ...], Beyond] = {(): "$gt", ("id,ASC",): "$gt", ("id,DESC",): "$lt"}
@@ -186,12 +204,12 @@ def _moved(step: Cursor, name: str, to: int) -> Cursor:
     return structs.replace(step, query=(*without(step.query, name), (name, str(to))))
 
 
-def counting(cursor: Cursor) -> Pairs:
+def counting(start: Cursor) -> Pairs:
     """The query that asks for as little as possible of a list, and is told how many rows it has."""
-    if cursor.kind not in ("crud", "offset"):
-        return cursor.query
-    page = (("page", "1"),) if cursor.kind == "crud" else ()
-    return (*without(cursor.query, "limit", "page", "offset", "sort"), ("limit", "1"), *page)
+    if start.kind not in ("crud", "offset"):
+        return start.query
+    page = (("page", "1"),) if start.kind == "crud" else ()
+    return (*without(start.query, "limit", "page", "offset", "sort"), ("limit", "1"), *page)
 
 
 def changes(now: Cursor, then: Cursor | None) -> PageInfo | None:

@@ -1,6 +1,5 @@
 """Async blocks for blocking code: each runs in the client's event loop, entered and left there by one task."""
 
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -33,8 +32,8 @@ class Hosted(Protocol):
 class ConcurrentList(Generic[T]):
     """A list whose pages are fetched side by side: `with` owns the tasks, `for` gives the rows.
 
-    The twin of `AsyncConcurrentList` for blocking code. It crosses to the event loop once a page. Threads that share it
-    take turns, page by page.
+    The twin of `AsyncConcurrentList` for blocking code. It crosses to the event loop once a page, and what has crossed
+    is kept there until it is given out, so that a Ctrl-C on the way loses none. Threads that share it take turns.
     """
 
     def __init__(
@@ -43,8 +42,6 @@ class ConcurrentList(Generic[T]):
         self._twin = twin
         self._host = host
         self._hosted: Hosted | None = None
-        self._turn = threading.Lock()
-        self._rows: Iterator[T] = iter(())
 
     def __enter__(self) -> Self:
         __tracebackhide__ = True
@@ -63,15 +60,10 @@ class ConcurrentList(Generic[T]):
     def __next__(self) -> T:
         __tracebackhide__ = True
         while True:
-            for row in self._rows:
+            for row in (rows := self._twin.at_hand):
                 return row
-            spent = self._rows
-            with self._turn:
-                if self._rows is spent:
-                    rows = self._read()
-                    if rows is None:
-                        raise StopIteration
-                    self._rows = iter(rows)
+            if not self._go_on(rows):
+                raise StopIteration
 
     def pages(self) -> Iterator[list[T]]:
         """The rows page by page, but for those that were given out before; none of the lists is empty."""
@@ -80,8 +72,10 @@ class ConcurrentList(Generic[T]):
     def next_rows(self) -> list[T] | None:
         """The rows of the next page; `None` after the last."""
         __tracebackhide__ = True
-        with self._turn:
-            return list(self._rows) or self._read()
+        while not (rows := list(spent := self._twin.at_hand)):
+            if not self._go_on(spent):
+                return None
+        return rows
 
     @property
     def stats(self) -> Stats:
@@ -91,8 +85,8 @@ class ConcurrentList(Generic[T]):
     async def _stats(self) -> Stats:
         return self._twin.stats  # noqa: ASYNC910 - it crosses to where the clock of its waits is
 
-    def _read(self) -> list[T] | None:
+    def _go_on(self, spent: Iterator[T]) -> bool:
         __tracebackhide__ = True
         if self._hosted is None:
             raise RuntimeError("a list read side by side: use it inside its own `with` block")
-        return self._hosted.call(self._twin.next_rows)
+        return self._hosted.call(lambda: self._twin.go_on(spent))

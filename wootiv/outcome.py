@@ -29,7 +29,7 @@ class Failed(Struct, Generic[I], frozen=True):
     """Of the item among all items, from 0."""
     item: I
     error: Exception
-    """An `APIError`, or what `make` raised."""
+    """An `APIError`, or what `make` or a file to upload raised."""
     attempts: tuple[Attempt, ...] = ()
 
 

@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from wootiv.concurrent import AsyncConcurrentList, Fetch, How
-from wootiv.cursor import Cursor, PageData, PageInfo, changes, counting, following, key_of
+from wootiv.cursor import Cursor, PageData, PageInfo, changes, counting, following
 from wootiv.errors import APIError, APIResponseValidationError
 from wootiv.message import APIResponse
 from wootiv.wire.decode import Decoder
@@ -64,11 +64,6 @@ class OnePage(Generic[T]):
             message = "there is no page after this one, ask has_next_page() first"
             raise ValueError(message)
         return self._next
-
-    def _resumable(self, error: APIError) -> None:
-        """Say in an error where the list can be gone on with."""
-        if self._cursor.by_key and self.data:
-            error.resume_after = key_of(self.data[-1])
 
     def __reduce__(self) -> NoReturn:
         message = "a page holds its client, so it can be neither pickled nor copied: take page.data"
@@ -169,10 +164,11 @@ class _AsyncWhole(Generic[T]):
 
     async def count(self) -> int:
         """How many rows there are, from one small request where the server tells; raises `APIError`."""
-        page = await self._fetch(counting(self._cursor))
+        start = self._cursor.rewound()
+        page = await self._fetch(counting(start))
         if page.total is not None:
             return page.total
-        rows = _AsyncItems(AsyncPaginator(self._fetch, self._cursor).pages())
+        rows = _AsyncItems(AsyncPaginator(self._fetch, start).pages())
         return sum([1 async for _ in rows])
 
 
@@ -187,12 +183,7 @@ class AsyncPage(_AsyncWhole[T], OnePage[T]):
 
     async def get_next_page(self) -> "AsyncPage[T]":
         """Fetch the page after this one; raises `ValueError` if there is none."""
-        cursor = self._onward()
-        try:
-            return AsyncPage(self._fetch, cursor, await self._fetch(cursor.query))
-        except APIError as error:
-            self._resumable(error)
-            raise
+        return await _fetched(self._fetch, self._onward())
 
     def _at_hand(self) -> PageData[T]:
         return self._sent
@@ -227,7 +218,7 @@ class AsyncPaginator(_AsyncWhole[T]):
 
     async def first(self) -> AsyncPage[T]:
         """Fetch the first page, as `await` does."""
-        return AsyncPage(self._fetch, self._cursor, await self._fetch(self._cursor.query))
+        return await _fetched(self._fetch, self._cursor)
 
     def pages(self) -> AsyncIterator[AsyncPage[T]]:
         """All pages, one request each."""
@@ -253,6 +244,14 @@ class AsyncPaginator(_AsyncWhole[T]):
     def __repr__(self) -> str:
         what = "await it for its first page, or async for over its items"
         return f"<{type(self).__name__} of {self._fetch.name}: {what}>"
+
+
+async def _fetched(fetch: Fetch[T], cursor: Cursor) -> AsyncPage[T]:
+    try:
+        return AsyncPage(fetch, cursor, await fetch(cursor.query))
+    except APIError as error:
+        error.resume_after = cursor.resume_after
+        raise
 
 
 class _AsyncPages(Generic[T]):

@@ -34,7 +34,7 @@ class Tasks:
             handled = await self._group.__aexit__(*((None, None, None) if own else (kind, error, trace)))  # noqa: ASYNC102 - it waits for tasks that are cancelled
         except anyio.get_cancelled_exc_class():
             if own:
-                return False  # noqa: ASYNC104 - cancelled from outside as well: the body's error is not lost for it
+                return False  # noqa: ASYNC104, ASYNC910 - cancelled from outside as well: the body's error is not lost for it
             raise
         except BaseExceptionGroup as group:  # what is no Exception, such as a Ctrl-C in a task
             if len(group.exceptions) == 1:

@@ -43,6 +43,9 @@ class Window(Generic[W, T]):
         self._slots: deque[Slot[W, T]] = deque()
         self._tasks = Tasks()
         self._changed = anyio.Event()
+        self._left = False
+        # What was given up goes on until it is cancelled, and is in flight as long.
+        self._in_flight = anyio.Semaphore(width, fast_acquire=True)
 
     @property
     def room(self) -> int:
@@ -56,6 +59,8 @@ class Window(Generic[W, T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
+        self._left = True
+        self._changed.set()  # another task, or a thread, may wait for what will not come any more
         return await self._tasks.__aexit__(kind, error, trace)  # noqa: ASYNC102 - it waits for tasks that are cancelled
 
     def start(self, work: W) -> Slot[W, T]:
@@ -72,18 +77,25 @@ class Window(Generic[W, T]):
         self._slots.append(slot)
         return slot
 
+    async def do(self, work: W) -> T:
+        """Do a piece of work at once, for the reader who waits for it; it has no slot, and counts as in flight."""
+        async with self._in_flight:
+            return await self._do(work)
+
     async def ready(self) -> Slot[W, T]:
         """Wait for the first slot, or for whichever is done first; it stays in the window until it is taken.
 
-        Raises what its work raised. Cancelled here, nothing has changed.
+        Raises what its work raised, and `RuntimeError` once the block was left. Cancelled here, nothing has changed.
         """
         await anyio.lowlevel.checkpoint()
+        self._check_open()
         for slot in [slot for slot in self._slots if slot.told]:
             slot.error, slot.done, slot.told, slot.scope = None, False, False, anyio.CancelScope()
             self._tasks.start(partial(self._run, slot))
         while (ready := self._first_done()) is None:
             self._changed = anyio.Event()
             await self._changed.wait()
+            self._check_open()
         if ready.error is not None:
             ready.told = True
             raise ready.error
@@ -100,6 +112,10 @@ class Window(Generic[W, T]):
             slot.scope.cancel()
         self._slots.clear()
 
+    def _check_open(self) -> None:
+        if self._left:
+            raise RuntimeError("the block was left meanwhile: use it inside its own `with` block")
+
     def _first_done(self) -> Slot[W, T] | None:
         candidates = list(self._slots)[:1] if self._ordered else self._slots
         return next((slot for slot in candidates if slot.done), None)
@@ -107,7 +123,7 @@ class Window(Generic[W, T]):
     async def _run(self, slot: Slot[W, T]) -> None:  # noqa: ASYNC910 - a task of its own: nobody waits for it
         try:
             with slot.scope:  # noqa: ASYNC912 - the work is what can be cancelled
-                slot.result = await self._do(slot.work)
+                slot.result = await self.do(slot.work)
         except Exception as error:  # noqa: BLE001 - not BaseException: cancellation and Ctrl-C end the block
             slot.error = error
         slot.done = True

@@ -162,7 +162,7 @@ def members(kind: type) -> str:
     said = notes(kind)
     rows: list[tuple[str, ...]] = []
     for base in kind.__mro__[::-1]:
-        if not base.__module__.startswith("wootiv") or issubclass(kind, Api):
+        if not base.__module__.startswith("wootiv") or (issubclass(kind, Api) and base is not kind):
             continue
         own = vars(base)
         slots = own.get("__slots__", ())
@@ -210,6 +210,8 @@ def clients() -> str:
         if issubclass(value, Api):
             pieces.append("Verbs for what no operation declares: [the service](service.md#verbs).")
     pieces += [
+        "## Outcome",
+        "`Succeeded[I, R] | Failed[I] | Unknown[I] | NotSent[I]`: what became of one item of a bulk, for annotations.",
         "## calls",
         (
             "The tree of operations once more, unsent: `wootiv.calls.contacts.retrieve(id)` gives a `Call`, for "

@@ -15,7 +15,7 @@ import anyio.to_thread
 import pytest
 
 from wootiv import BlockedLoopWarning, ClientStateError
-from wootiv.engine.loop import Caller, current_loop, run_in_caller
+from wootiv.engine.loop import Caller, Crossing, current_loop, run_in_caller
 from wootiv.engine.portal import Portal
 
 BACKENDS = {
@@ -276,6 +276,23 @@ def test_calls_that_share_a_caller_run_what_was_left_between_them(portal):
     with ThreadPoolExecutor(1) as threads:
         threads.submit(portal.call, answer, caller).result(10)
         assert ran == [threads.submit(threading.current_thread).result(10)]
+
+
+def test_what_is_handed_over_at_the_very_end_runs_too():
+    class Slow(Caller):
+        """A caller who is overtaken by the loop just after a look at what there is to run."""
+
+        def run(self, bell):
+            super().run(bell)
+            if not call.done:
+                self.give(lambda: ran.append(1))
+                call.finish()
+
+    ran, call = [], None
+    caller = Slow()
+    call = Crossing(answer, caller)
+    call.wait()
+    assert ran == [1]
 
 
 def test_without_somebody_who_counts_on_it_nothing_is_run(portal):

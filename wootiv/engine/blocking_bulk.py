@@ -40,7 +40,8 @@ class Bulk(Generic[I, R]):
         self._error: Exception | None = None
         self._turn = threading.Lock()
         self._hosted: HostedBlock | None = None
-        self._taken_back: tuple[Outcome[I, R], ...] = ()
+        self._left = False
+        self._taken_back: list[Outcome[I, R]] = []
 
     def __enter__(self) -> Self:
         __tracebackhide__ = True
@@ -52,6 +53,7 @@ class Bulk(Generic[I, R]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._left = True
         if self._hosted is not None:
             self._hosted.close()
 
@@ -60,34 +62,51 @@ class Bulk(Generic[I, R]):
 
     def __next__(self) -> Outcome[I, R]:
         __tracebackhide__ = True
-        if self._hosted is None or self._hosted.is_over:
-            raise RuntimeError("bulk: use it inside its own `with` block")
-        with self._turn:
-            while True:
-                if not self._exhausted and self._crew.room > 0:
-                    self._read_one(self._hosted)
-                ended = self._exhausted and self._crew.is_idle  # asked first: its last outcome is there before it is
-                if self._crew.done:
-                    return self._crew.done.popleft()
-                if ended:
-                    error, self._error = self._error, None
-                    raise error or StopIteration
-                if self._exhausted or self._crew.room <= 0:
-                    self._hosted.call(self._some)
+        while True:
+            with self._turn:
+                self._await_one()
+            taken: Iterator[Outcome[I, R]] = iter(self._crew.done.popleft, None)
+            try:
+                for outcome in taken:
+                    return outcome  # not by a call: what it had taken, a Ctrl-C that came after it would lose
+            except IndexError:  # to another thread
+                pass
+
+    def _await_one(self) -> None:
+        """Wait until there is an outcome; raises `StopIteration`, and what reading the items raised."""
+        __tracebackhide__ = True
+        while True:
+            if self._hosted is None or self._left:
+                raise RuntimeError("bulk: use it inside its own `with` block")
+            if self._wants_an_item(self._hosted):
+                self._read_one(self._hosted)
+            ended = self._exhausted and self._crew.is_idle  # asked first: its last outcome is there before it is
+            if self._crew.done:
+                return
+            if ended:
+                error, self._error = self._error, None
+                raise error or StopIteration
+            if not self._wants_an_item(self._hosted):
+                self._hosted.call(self._some)
+
+    def _wants_an_item(self, hosted: HostedBlock) -> bool:
+        if self._exhausted or hosted.is_over:
+            return False
+        return self._crew.room > 0 or self._unmade() is not None
 
     def _read_one(self, hosted: HostedBlock) -> None:
-        if self._unmade() is None:
-            try:
+        try:
+            if self._unmade() is None:
                 # Out of the iterator and into the queue in one step, which no Ctrl-C can part.
                 self._crew.waiting.extend(islice(self._jobs, 1))
-            except Exception as error:  # noqa: BLE001 - raised where the outcomes have been read
-                self._error = error
-        job = self._unmade()
-        if job is None:
-            self._exhausted = True
-        else:
-            self._crew.make(job)
-            hosted.post(self._crew.begin_waiting)
+            job = self._unmade()
+            if job is not None:
+                self._crew.make(job)
+            else:
+                self._exhausted = True
+        except Exception as error:  # noqa: BLE001 - raised where the outcomes have been read
+            self._exhausted, self._error = True, error
+        hosted.post(self._crew.begin_waiting)
 
     def _unmade(self) -> Job[I, R] | None:
         """The item that was read last, if there is no call for it yet; the event loop lets it lie."""
@@ -106,18 +125,16 @@ class Bulk(Generic[I, R]):
     def collect(self) -> BulkResult[I, R]:
         """Enter the block, and read all outcomes; raises what reading the items raises, and then all are `unread`."""
         __tracebackhide__ = True
-        outcomes: list[Outcome[I, R]] = []
-        try:
-            with self:
-                outcomes.extend(self)
-        except BaseException:
-            self._taken_back = tuple(outcomes)
-            raise
-        return sorted_out(outcomes, self.counts)
+        with self:
+            self._taken_back.extend(self)
+        result = sorted_out(self._taken_back, self.counts)
+        self._taken_back = []
+        return result
 
     @property
     def counts(self) -> BulkCounts:
         """How many items had which outcome, so far; exact once the block was left."""
+        self._sweep()
         if self._hosted is None or self._hosted.is_over:
             return self._crew.counts
         return self._hosted.call(self._counts)
@@ -125,7 +142,12 @@ class Bulk(Generic[I, R]):
     @property
     def unread(self) -> tuple[Outcome[I, R], ...]:
         """After the block: outcomes that the reader did not get."""
+        self._sweep()
         return (*self._taken_back, *self._crew.done)
+
+    def _sweep(self) -> None:
+        if self._crew.left:
+            self._crew.sweep()  # what another thread has read since
 
     async def _counts(self) -> BulkCounts:
         return self._crew.counts  # noqa: ASYNC910 - it crosses to where the clock of its waits is

@@ -1,45 +1,19 @@
 """Many calls side by side: exactly one outcome for each item, however it ends."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from functools import partial
+from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
 
-from wootiv.call import Call
 from wootiv.engine.crew import BulkPlan, Crew, Job
+from wootiv.engine.items import each
 from wootiv.engine.send import Engine
 from wootiv.outcome import BulkCounts, BulkResult, Outcome, sorted_out
-from wootiv.run import Run, check_count, check_seconds
-from wootiv.window import Window
-from wootiv.wire.words import kind_of
 
 I = TypeVar("I")  # noqa: E741 - an item
 R = TypeVar("R")
-
-
-class _Each(Generic[I]):
-    """What an iterable gives, for an async reader."""
-
-    def __init__(self, items: Iterable[I]) -> None:
-        self._items: Iterator[I] = iter(items)
-
-    async def __anext__(self) -> I:
-        await anyio.lowlevel.checkpoint_if_cancelled()
-        for item in self._items:
-            return item  # noqa: ASYNC910 - it waits where there is no room
-        raise StopAsyncIteration
-
-
-def each(items: Iterable[I] | AsyncIterable[I], name: str) -> "AsyncIterator[I] | _Each[I]":
-    """Read an iterable of either kind; raises `TypeError`."""
-    if isinstance(items, AsyncIterable):
-        return aiter(items)
-    if isinstance(items, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return _Each(items)
-    raise TypeError(f"{name}: expected an iterable or an async iterable, got {kind_of(items)}")
 
 
 class AsyncBulk(Generic[I, R]):
@@ -57,9 +31,8 @@ class AsyncBulk(Generic[I, R]):
         self._exhausted = False
         self._error: Exception | None = None
         self._room: anyio.Event
-        self._turn = anyio.Lock()
         self._state: Literal["new", "open", "left"] = "new"
-        self._taken_back: tuple[Outcome[I, R], ...] = ()
+        self._taken_back: list[Outcome[I, R]] = []
 
     async def __aenter__(self) -> Self:
         if self._state != "new":
@@ -80,30 +53,28 @@ class AsyncBulk(Generic[I, R]):
         return self
 
     async def __anext__(self) -> Outcome[I, R]:
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        done = self._crew.done
+        while self._state == "open" and not done:
+            if self._exhausted and self._crew.is_idle:
+                error, self._error = self._error, None
+                raise error or StopAsyncIteration
+            await self._crew.change()  # cancelled here, no outcome was taken
         if self._state != "open":
             raise RuntimeError("bulk: use it inside its own `async with` block")
-        async with self._turn:
-            await anyio.lowlevel.checkpoint()
-            while not self._crew.done:
-                if self._exhausted and self._crew.is_idle:
-                    error, self._error = self._error, None
-                    raise error or StopAsyncIteration
-                await self._crew.change()  # cancelled here, no outcome was taken
-            outcome = self._crew.done.popleft()
-            self._room.set()
-            return outcome
+        self._room.set()
+        outcome = done[0]
+        del done[0]  # and not by a call: what it had taken, a Ctrl-C that came after it would lose
+        return outcome  # noqa: ASYNC910 - it waits where there is none
 
     async def collect(self) -> BulkResult[I, R]:
         """Enter the block, and read all outcomes; raises what reading the items raises, and then all are `unread`."""
-        outcomes: list[Outcome[I, R]] = []
-        try:
-            async with self:
-                async for outcome in self:
-                    outcomes.append(outcome)  # noqa: PERF401 - what was read is known, however this ends
-        except BaseException:
-            self._taken_back = tuple(outcomes)
-            raise
-        return sorted_out(outcomes, self.counts)
+        async with self:
+            async for outcome in self:
+                self._taken_back.append(outcome)
+        result = sorted_out(self._taken_back, self.counts)
+        self._taken_back = []
+        return result
 
     @property
     def counts(self) -> BulkCounts:
@@ -116,51 +87,28 @@ class AsyncBulk(Generic[I, R]):
         return (*self._taken_back, *self._crew.done)
 
     async def _feed(self) -> None:  # noqa: ASYNC910 - the call waits, or nobody waits for this task
+        while not self._exhausted:
+            while self._crew.room <= 0:
+                self._room = anyio.Event()
+                await self._room.wait()
+            await self._read_one()
+
+    async def _read_one(self) -> None:
+        job: Job[I, R] = Job(self._read)
+        self._crew.waiting.append(job)
         try:
-            while True:
-                while self._crew.room <= 0:
-                    self._room = anyio.Event()
-                    await self._room.wait()
-                job: Job[I, R] = Job(self._read, await anext(self._items))
-                self._read += 1
-                self._crew.waiting.append(job)
-                self._crew.make(job)
-                self._crew.begin_waiting()
-        except StopAsyncIteration:
-            pass
+            job.item = await anext(self._items)  # to where it belongs: no Ctrl-C comes between
+            self._read += 1
         except Exception as error:  # noqa: BLE001 - raised where the outcomes have been read
-            self._error = error
+            del self._crew.waiting[-1]
+            self._end(None if isinstance(error, StopAsyncIteration) else error)
+            return  # noqa: ASYNC910 - nobody waits for this task
+        try:
+            self._crew.make(job)
+        except TypeError as error:
+            self._end(error)
         self._crew.begin_waiting()
-        self._exhausted = True
+
+    def _end(self, error: Exception | None) -> None:
+        self._exhausted, self._error = True, error
         self._crew.wake()
-
-
-async def gather(engine: Engine, calls: Any, concurrency: int, total_timeout: float | None) -> list[Any]:
-    """The answers of all calls, in order; raises the first error, in that order, as itself."""
-    check_count("concurrency", concurrency)
-    check_seconds("total_timeout", total_timeout)
-    given = each(calls, "gather")
-    run = Run(total_timeout, resend_unknown=False)
-    answers: list[Any] = []
-    async with Window[Call[Any], Any](concurrency, partial(engine.answer, run=run), ordered=True) as window:
-        begun = 0
-        while True:
-            try:
-                call = await anext(given)
-            except StopAsyncIteration:
-                break
-            if not isinstance(call, Call):
-                raise TypeError(f"gather: expected calls of wootiv.calls, got {kind_of(call)}")
-            if not window.room:
-                answers.append(await _next(window))
-            window.start(call)
-            begun += 1
-        while len(answers) < begun:
-            answers.append(await _next(window))
-    return answers
-
-
-async def _next(window: Window[Call[Any], Any]) -> Any:
-    slot = await window.ready()
-    window.take(slot)
-    return slot.result

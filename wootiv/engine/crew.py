@@ -1,19 +1,22 @@
 """The calls of a bulk that are under way, and the outcome of each."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
 import anyio
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from wootiv.call import Call
+from wootiv.engine.retry import is_throttled
 from wootiv.engine.send import Engine, Life
-from wootiv.errors import APIError, APIResponseValidationError, APITimeoutError, ClientStateError
+from wootiv.errors import APIError, APIStatusError, ClientStateError
+from wootiv.events import OutcomeKnown
+from wootiv.message import Form
 from wootiv.outcome import BulkCounts, Failed, NotSent, Outcome, Succeeded, Unknown
-from wootiv.run import Run, check_count, check_seconds
+from wootiv.run import MAX_WAIT, Run, check_count, check_seconds
 from wootiv.tasks import Tasks
 from wootiv.wire.words import kind_of
 
@@ -48,31 +51,48 @@ class Job(Struct, Generic[I, R]):
     """
 
     index: int
-    item: I
+    item: Any = UNSET
+    """An `I`, once it was read."""
     made: Call[R] | Outcome[I, R] | None = None
     life: Life[R] | None = None
+    scope: anyio.CancelScope | None = None
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether a write may have been carried out: it went out, and was not refused."""
+        life = self.life
+        return (
+            life is not None
+            and life.call.method != "GET"
+            and any(tried.maybe_applied or (tried.status is not None and tried.status < 300) for tried in life.attempts)
+        )
 
     def not_sent(self, why: str) -> NotSent[I]:
-        """The outcome of an item for which no call was begun."""
+        """The outcome of an item for which nothing went out."""
         return NotSent(self.index, self.item, APIError(f"not sent: {why}"))
 
-    def judged(self, error: APIError) -> Outcome[I, R]:
-        """The outcome of a call that ended in an error."""
-        writes = self.life is not None and self.life.call.method != "GET"
-        if error.maybe_applied or (writes and isinstance(error, APIResponseValidationError)):
-            return Unknown(self.index, self.item, error, error.attempts)
-        if not error.attempts and isinstance(error, APITimeoutError | ClientStateError):
-            return NotSent(self.index, self.item, error)
-        return Failed(self.index, self.item, error, error.attempts)
-
-    def broken_off(self) -> Outcome[I, R]:
+    def broken_off(self, why: str) -> Outcome[I, R]:
         """The outcome of a call that was cancelled, before it began or wherever it was."""
-        if self.life is None:
-            return self.not_sent("the bulk was left first")
-        error = self.life.broken_off()
-        if error.maybe_applied:
+        error = self.life.broken_off() if self.life is not None else None
+        if error is None or not error.attempts:
+            return self.not_sent(why)
+        kind = Unknown if self.may_stand else NotSent
+        return kind(self.index, self.item, error, error.attempts)
+
+    def ended(self, life: Life[R], error: Exception) -> Outcome[I, R]:
+        """The outcome of a call that ended in an error."""
+        if not isinstance(error, APIError):
+            if isinstance(life.call.body, Form) and not self.may_stand:  # of a file: what was cut off is no request
+                return Failed(self.index, self.item, error, tuple(life.attempts))
+            told = life.broken_off(f"{type(error).__name__} was raised")  # by a transport or a type of the caller's own
+            told.__cause__ = error
+            kind = Unknown if self.may_stand else Failed
+            return kind(self.index, self.item, told, told.attempts)
+        if self.may_stand:
             return Unknown(self.index, self.item, error, error.attempts)
-        return NotSent(self.index, self.item, error, error.attempts)
+        of_the_run = life.late and life.run is not None and life.deadline == life.run.deadline
+        kind = NotSent if of_the_run or isinstance(error, ClientStateError) else Failed
+        return kind(self.index, self.item, error, error.attempts)
 
 
 class Crew(Generic[I, R]):
@@ -83,14 +103,15 @@ class Crew(Generic[I, R]):
         self.done: deque[Outcome[I, R]] = deque()
         """Outcomes that nobody has read."""
         self.waiting: deque[Job[I, R]] = deque()
-        """Jobs that another thread has put here, and that are not begun."""
+        """Jobs that are not begun; the last one may have no call yet, or no item."""
         self.over: str | None = None
         """Why no more is sent."""
+        self.left = False
         self._engine = engine
-        self._run: Run | None = None
+        self._run = Run()
         self._tasks = Tasks()
         self._busy: dict[int, Job[I, R]] = {}
-        self._counts: Counter[str] = Counter()
+        self._counts = dict.fromkeys(_COUNTED.values(), 0)
         self._changed: anyio.Event
 
     async def __aenter__(self) -> Self:
@@ -102,14 +123,13 @@ class Crew(Generic[I, R]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
+        self.end("the bulk was left first")  # before the tasks are told, who might begin another call meanwhile
         try:
             return await self._tasks.__aexit__(kind, error, trace)  # noqa: ASYNC102 - it waits for tasks that are cancelled
         finally:
-            self.over = "the bulk was left first"
-            for job in (*self._busy.values(), *self.waiting):
-                self.settle(job.broken_off())
-            self._busy.clear()
-            self.waiting.clear()
+            self.left = True
+            self.sweep()
+            self.wake()
             del error, trace
 
     def start(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -130,8 +150,6 @@ class Crew(Generic[I, R]):
     def counts(self) -> BulkCounts:
         """What it came to, so far."""
         run = self._run
-        if run is None:
-            return BulkCounts()
         return BulkCounts(**self._counts, requests=run.requests, retries=run.retries, waited=run.waited)
 
     def make(self, job: Job[I, R]) -> None:
@@ -140,65 +158,108 @@ class Crew(Generic[I, R]):
             job.made = job.not_sent(self.over)
             return
         try:
-            call = self.plan.make(job.item)
+            call: object = self.plan.make(job.item)
         except Exception as error:  # noqa: BLE001 - the caller's own, told as this item's
             job.made = Failed(job.index, job.item, error)
             return
-        if not isinstance(call, Call):  # pyright: ignore[reportUnnecessaryIsInstance]
-            job.made = job.not_sent("make gave no call")
-            expected = "make must give a call of wootiv.calls, such as wootiv.calls.contacts.delete(id)"
-            raise TypeError(f"bulk: {expected}, got {kind_of(call)}")
-        job.made = call
-
-    def begin(self, job: Job[I, R]) -> None:
-        """Send an item's call, or take in its outcome if it has one already."""
-        if self._run is not None and anyio.current_time() >= self._run.deadline:
-            self.over = self.over or f"total_timeout of {self.plan.total_timeout:g} s ran out"
-        if job.made is not None and not isinstance(job.made, Call):
-            self.settle(job.made)
-        elif job.made is None or self.over is not None:
-            self.settle(job.not_sent(self.over or "no call was made"))
-        else:
-            self._busy[job.index] = job
-            self._tasks.start(partial(self._carry_out, job, job.made))
+        if isinstance(call, Call):  # pyright: ignore[reportUnnecessaryIsInstance]
+            job.made = call
+            return
+        job.made = job.not_sent("make gave no call")
+        if isinstance(call, Coroutine):
+            call.close()  # else Python would warn of it as well
+        expected = "make must give a call of wootiv.calls, such as wootiv.calls.contacts.delete(id)"
+        raise TypeError(f"bulk: {expected}, got {kind_of(call)}")
 
     def begin_waiting(self) -> None:
-        """Begin what another thread has put in."""
+        """Send the calls that wait, or take in the outcomes of those that have one already."""
+        if anyio.current_time() >= self._run.deadline:
+            self.end(f"total_timeout of {self.plan.total_timeout:g} s ran out")
         while self.waiting and self.waiting[0].made is not None:
-            self.begin(self.waiting[0])
-            self.waiting.popleft()  # last: who looks from outside sees it here, or there, or both
+            job = self._take_up()
+            if job.made is not None and not isinstance(job.made, Call):
+                self._settle(job, job.made)
+            elif job.made is None or self.over is not None:
+                self._settle(job, job.broken_off(self._why))
+            else:
+                self._tasks.start(partial(self._carry_out, job, job.made))
 
-    def settle(self, outcome: Outcome[I, R]) -> None:
-        """Take in an outcome."""
-        self._counts[_COUNTED[type(outcome)]] += 1
-        if self.plan.on_error == "stop" and isinstance(outcome, Failed | Unknown):
-            self.over = self.over or f"on_error is 'stop', and item {outcome.index} did not succeed"
-        self.done.append(outcome)
-        self._changed.set()
+    def end(self, why: str) -> None:
+        """Send no more, and give back what is not on the wire; what is, goes on to its answer."""
+        if self.over is None:
+            self.over = why
+            for job in self._busy.values():
+                if job.scope is not None and (job.life is None or (job.life.gone_out is None and not job.may_stand)):
+                    job.scope.cancel()
+
+    def sweep(self) -> None:
+        """Have an outcome for each item that was read and has none, once no task is left."""
+        while self.waiting:
+            if (job := self._take_up()).item is UNSET:
+                del self._busy[job.index]
+        for outcome in [self._keep(job, job.broken_off(self._why)) for job in list(self._busy.values())]:
+            self._tell(outcome)  # when all are kept: what a handler raises may end it
 
     def wake(self) -> None:
-        """Let whoever waits for an outcome look again."""
+        """Let those who wait for an outcome look again."""
         self._changed.set()
 
     async def change(self) -> None:
         """Wait for an outcome, or until there may be none any more."""
-        self._changed = anyio.Event()
+        if self._changed.is_set():
+            self._changed = anyio.Event()
         await self._changed.wait()
 
-    async def _carry_out(self, job: Job[I, R], call: Call[R]) -> None:
-        outcome = await self._outcome(job, call)  # cancelled here, it is still among the busy
-        self.settle(outcome)
+    def _take_up(self) -> Job[I, R]:
+        job = self.waiting[0]
+        self._busy[job.index] = job
+        del self.waiting[0]  # last: who looks from outside sees it here, or there, or both
+        return job
+
+    @property
+    def _why(self) -> str:
+        return self.over or "no call was made"
+
+    def _settle(self, job: Job[I, R], outcome: Outcome[I, R]) -> None:
+        self._tell(self._keep(job, outcome))
+
+    def _keep(self, job: Job[I, R], outcome: Outcome[I, R]) -> Outcome[I, R]:
+        kind = _COUNTED[type(outcome)]
+        # A Ctrl-C comes after a call, and these are none: all is done, or nothing. The job goes last, as above.
+        self._counts[kind] += 1
+        self.done += (outcome,)
         del self._busy[job.index]
+        if self.plan.on_error == "stop" and isinstance(outcome, Failed | Unknown):
+            self.end(f"on_error is 'stop', and item {outcome.index} did not succeed")
+        self.wake()
+        return outcome
+
+    def _tell(self, outcome: Outcome[I, R]) -> None:
+        if (events := self._engine.events).wants(OutcomeKnown):
+            events.emit(OutcomeKnown(outcome))
+
+    async def _carry_out(self, job: Job[I, R], call: Call[R]) -> None:
+        if self.over is not None:
+            self._settle(job, job.not_sent(self.over))
+            return  # noqa: ASYNC910 - nobody waits for this task
+        with anyio.CancelScope() as job.scope:  # of `end`
+            outcome = await self._outcome(job, call)  # cancelled from outside, it is still among the busy
+            self._settle(job, outcome)
+        if job.scope.cancelled_caught:
+            self._settle(job, job.broken_off(self._why))
 
     async def _outcome(self, job: Job[I, R], call: Call[R]) -> Outcome[I, R]:
         job.life = life = self._engine.begin(call, self._run)
         try:
             response = await life.send()
             return Succeeded(job.index, job.item, response.parse(), response.attempts)
-        except APIError as error:
-            return job.judged(error)  # noqa: ASYNC910 - the call waits, or nobody waits for this task
-        except Exception as error:  # noqa: BLE001 - of a file or a transport of the caller's own
-            return Failed(job.index, job.item, error)  # noqa: ASYNC910 - the call waits, or nobody waits for this task
+        except Exception as error:  # noqa: BLE001 - not BaseException: cancellation and Ctrl-C end the block
+            if isinstance(error, APIStatusError) and self._is_out_of_patience(life, error):
+                self.end(f"the rate limit would hold the bulk back for more than {MAX_WAIT:g} s in all")
+            return job.ended(life, error)  # noqa: ASYNC910 - the call waits, or nobody waits for this task
+
+    def _is_out_of_patience(self, life: Life[R], error: APIStatusError) -> bool:
+        return is_throttled(error) and (life.impatient or not self._run.affords(error.retry_after or 0.0))
 
 
 _COUNTED: dict[type, str] = {Succeeded: "succeeded", Failed: "failed", Unknown: "unknown", NotSent: "not_sent"}

@@ -46,7 +46,7 @@ class Events:
 
     def __init__(self, run: Callable[[Work], object] = lambda work: work()) -> None:
         self.run: Callable[[Work], object] = run
-        """Runs what is the caller's own, where callers of this client expect it: here and now, or in their thread."""
+        """Runs what is the caller's own where callers of this client expect it: here and now, or in their thread."""
         self._handlers: dict[type[Event], _Handlers] = {kind: {} for kind in KINDS}
 
     def on(self, event: type[E], handler: Callable[[E], object]) -> Hook:

@@ -43,6 +43,10 @@ class Learned:
         """Seconds since then in which the rate held something back."""
         self._held_at = 0.0
 
+    def is_stale(self, now: float) -> bool:
+        """Whether nobody has waited for it for so long that it is better forgotten."""
+        return self.rate is not None and self._refused is None and now - self._held_at > _KEPT * max(1.0, self._cost)
+
     def sent(self, now: float) -> None:
         """Count a request that goes out."""
         if self.rate is None:
@@ -50,9 +54,6 @@ class Learned:
         if now - self.opens_at <= SLACK:
             self._held += 1 / self.rate
             self._held_at = now
-        elif now - self._held_at > _KEPT * max(1.0, self._cost) and self._refused is None:
-            self.__init__()  # type: ignore[misc]  # it is forgotten
-            return
         time = self._held / self._cost
         more = 2 ** (_DOUBLINGS * time) if self._doubles else 1 + _GROWTH * (time / _PATIENCE) ** 3
         self.rate = self._found * more
@@ -90,7 +91,8 @@ class Learned:
             self._found, self._doubles = by_windows, self._told
             self._burst = len(before), refused - self._passed[0]
         else:
-            found = max(by_windows, _by_bucket(before, refused, *self._burst), self._found if self._doubles else 0.0)
+            least = max(self._found, self.rate / 4) if self._doubles else self.rate / 2
+            found = max(by_windows, _by_bucket(before, refused, *self._burst), least)
             self._found, self._doubles = min(found, self.rate), False
         self.rate = self._found
 

@@ -33,18 +33,24 @@ class Slots(Generic[Pool]):
 
         Raises `APITimeoutError`.
         """
-        if self._room.value:
-            self._room.acquire_nowait()
-        else:
-            await self._queue(limit)  # cancelled here, nothing was taken
+        return self.take_at_once() or await self._queue(limit)  # noqa: ASYNC910 - the attempt follows at once
+
+    def take_at_once(self) -> tuple[int, Pool] | None:
+        """Take of the room that there is, if there is any; give it back as with `take`."""
+        if not self._room.value:
+            return None
+        self._room.acquire_nowait()
+        return self._first()
+
+    def _first(self) -> tuple[int, Pool]:
         number = next(number for number, free in self._free.items() if free)
         self._free[number] -= 1
-        return number, self._pools[number]  # noqa: ASYNC910 - the attempt follows at once
+        return number, self._pools[number]
 
-    async def _queue(self, limit: float | None) -> None:
+    async def _queue(self, limit: float | None) -> tuple[int, Pool]:
         with anyio.move_on_after(limit):
-            await self._room.acquire()
-            return
+            await self._room.acquire()  # cancelled here, nothing was taken
+            return self._first()
         await anyio.lowlevel.checkpoint_if_cancelled()  # a scope of the caller's that ran out too has the say
         message = f"no free connection within {limit} s"
         raise APITimeoutError(message)

@@ -2,22 +2,33 @@
 
 import math
 import os
+import time
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
 
 from wootiv.engine.limits import POOL_SIZE, Slots, pools_for
-from wootiv.engine.pace import Terms
+from wootiv.engine.pace import Patient, RateLimit, Terms
 from wootiv.engine.pools import CLOSING, NetworkOptions, Pool, close_given, close_with
 from wootiv.engine.transport import exchange
 from wootiv.engine.turns import Turns
 from wootiv.errors import ClientStateError
 from wootiv.message import Outgoing, Pairs, Reply, Timeouts
 
+_ACCOUNTS = 256
+"""Keys and addresses whose limits are kept, at least, before those that are not used are forgotten."""
 _INHERITED = "a forked child cannot use the event loop of its parent, start a new one"
+
+
+class Caller(Patient, Protocol):
+    """Who sends a request."""
+
+    def goes_out(self, now: float, /) -> None:
+        """Hear that it has a connection to go to."""
+        ...
 
 
 class Network:
@@ -29,10 +40,8 @@ class Network:
         self._session: _Session | None = None
         close_with(self, options.transport)
 
-    async def attempt(
-        self, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, goes_out: Callable[[], None], terms: Terms
-    ) -> Reply:
-        """Send a request when it may go out, and read its reply whole; `goes_out` is called once it has a connection.
+    async def attempt(self, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, terms: Terms, who: Caller) -> Reply:
+        """Send a request when it may go out, and read its reply whole.
 
         Raises `APIConnectionError`, `APITimeoutError`, `ClientStateError`, and what a file or a transport of the
         caller's own raises.
@@ -41,14 +50,21 @@ class Network:
         if not session.is_open:
             await session.open()
         turns = session.turns(terms.account)
-        sent, number, pool = await turns.take(terms, timeouts.pool)
+        sent, number, pool = await turns.take(terms.max_rate, who, timeouts.pool)
         reply = None
         try:
-            goes_out()
+            who.goes_out(sent.at)
             reply = await _isolated(lambda: exchange(pool, outgoing, secret, timeouts))
             return reply
         finally:
             turns.give_back(sent, number, reply)
+
+    def rate_limit(self, terms: Terms) -> RateLimit:
+        """What is known of a limit; from any thread."""
+        session = self._session
+        if session is None or session.pid != os.getpid():
+            return RateLimit(max_rate=terms.max_rate)
+        return session.rate_limit(terms)
 
     def check_process(self) -> None:
         """Raise `ClientStateError` in a forked child that still runs its parent's event loop."""
@@ -128,17 +144,36 @@ class _Session:
         self._life: AsyncGenerator[None, None] | None = None
         self.slots = Slots(self._pools, options.max_connections)
         self._turns: dict[tuple[str, str | None], Turns[Pool]] = {}
+        self._ahead = anyio.current_time() - time.monotonic()
+        """How far the loop's clock is ahead of that of the machine."""
 
     @property
     def is_open(self) -> bool:
         return self._life is not None
 
-    def turns(self, account: tuple[str, str | None]) -> "Turns[Pool]":
-        """The limit that an address has for a key."""
+    def turns(self, account: tuple[str, str | None]) -> Turns[Pool]:
+        """Whose turn it is at an address with a key."""
         turns = self._turns.get(account)
         if turns is None:
+            if len(self._turns) >= _ACCOUNTS:
+                now = anyio.current_time()
+                self._turns = {name: one for name, one in self._turns.items() if not one.is_forgettable(now)}
             turns = self._turns[account] = Turns(self.slots)
         return turns
+
+    def rate_limit(self, terms: Terms) -> RateLimit:
+        """What is known of a limit; from any thread."""
+        turns = self._turns.get(terms.account)
+        return RateLimit(max_rate=terms.max_rate) if turns is None else turns.state(self._now(), terms.max_rate)
+
+    def _now(self) -> float:
+        """The time of the loop's clock, which only the loop itself can tell exactly."""
+        try:
+            if anyio.lowlevel.current_token().native_token is self.native:
+                return anyio.current_time()
+        except RuntimeError:
+            pass
+        return time.monotonic() + self._ahead
 
     async def open(self) -> None:
         """Bind the connections to the loop's own end, and close those of clients that were dropped in it."""

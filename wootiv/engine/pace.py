@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -37,21 +37,33 @@ _WIDE = 100
 
 
 class Terms(NamedTuple):
-    """On which terms one request waits for its turn."""
+    """Which limits a client, or a view of it, keeps to."""
 
     account: tuple[str, str | None]
     """Address and key: each has a limit of its own."""
     max_rate: float | None
     """Requests a second."""
-    in_a_run: bool
-    """Whether it is one of many, so that it is worth having one go ahead."""
-    again: bool
-    """Whether its call was sent before: then it goes before those that were not."""
-    patience: Callable[[float, Reason], AbstractContextManager[None] | None]
-    """Gives what to wait within for so many seconds, or `None` to go out at once; raises if there is no such time."""
 
 
-class Sent(NamedTuple):
+class Patient(Protocol):
+    """Who waits for a turn."""
+
+    @property
+    def run(self) -> object | None:
+        """What it is one of many calls in, if it is: then it is worth having one go ahead."""
+        ...
+
+    @property
+    def attempts(self) -> Sequence[object]:
+        """What it has been through: who was sent before goes before those that were not."""
+        ...
+
+    def patience(self, seconds: float, reason: Reason, /) -> AbstractContextManager[None] | None:
+        """What to wait within for so many seconds, or `None` to go out at once; raises if there is no such time."""
+        ...
+
+
+class Sent(Struct, frozen=True, gc=False):
     """A request under way."""
 
     number: int
@@ -81,27 +93,27 @@ class RateLimit(Struct, frozen=True):
 class _Budget:
     """What remains of one limit that the server tells of."""
 
-    __slots__ = ("fills", "limit", "newest", "remaining", "resets_at")
+    __slots__ = ("fills", "heard_at", "limit", "remaining", "resets_at")
 
-    def __init__(self, quota: Quota, sent: Sent, now: float) -> None:
+    def __init__(self, quota: Quota, now: float) -> None:
         self.limit = quota.limit
         self.remaining = quota.remaining
         self.resets_at = now + quota.reset
+        self.heard_at = now
         self.fills = False
         """Whether more is added all the time, and not all at once."""
-        self.newest = sent.number
 
     def update(self, quota: Quota, sent: Sent, now: float) -> None:
-        """Take in another answer. They may come in another order than the requests went out."""
-        if sent.number < self.newest:
-            self.remaining = min(self.remaining, quota.remaining)
-            return
-        added = quota.remaining >= self.remaining  # it has itself taken one
+        """Take in another answer."""
+        self.limit = quota.limit
+        later = sent.at >= self.heard_at  # else nobody knows which of the two the server counted first
+        added = later and quota.remaining >= self.remaining  # it has itself taken one
         self.fills |= added and sent.at < self.resets_at
-        end = now + quota.reset
+        if later or quota.remaining < self.remaining:
+            self.remaining, self.heard_at = quota.remaining, now
         # Seconds are rounded, mostly up: of what is said of one window's end, the earliest is right.
+        end = now + quota.reset
         self.resets_at = end if added else min(self.resets_at, end)
-        self.newest, self.remaining = sent.number, quota.remaining
 
     def opens(self, last: float, now: float, in_flight: int) -> tuple[float, Reason]:
         """When the next one may go out, the last one having gone then."""
@@ -119,6 +131,8 @@ class Pace:
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.is_free = False
+        """Whether there is nothing to heed: as long as no limit is met, all this costs next to nothing."""
         self.paused_until: float = -math.inf
         self._count = 0
         self._last: float = -math.inf
@@ -127,6 +141,8 @@ class Pace:
         """Whether there was an answer yet."""
         self._budgets: dict[str, _Budget] = {}
         self._learned = Learned()
+        self._crowded = False
+        """Whether the server refused although it had told that something remains: others have the same key."""
         # After a pause, and where a window ends, one goes ahead to see how things are, and each that gets through lets
         # two more go: of those who wait all at once would meet a bucket that holds one.
         self._cut = 0
@@ -137,11 +153,6 @@ class Pace:
         """How many are."""
         self._strikes = 0
         """Pauses since one got through."""
-
-    @property
-    def is_free(self) -> bool:
-        """Whether there is nothing to heed."""
-        return self._heard and self._width == math.inf and not self._budgets and self._learned.rate is None
 
     def opens(self, now: float, *, in_a_run: bool) -> tuple[float, Reason]:
         """When the next one may go out, and what it waits for until then."""
@@ -161,17 +172,20 @@ class Pace:
 
     def send(self, now: float) -> Sent:
         """Count a request that goes out."""
-        over = [name for name, budget in self._budgets.items() if now >= budget.resets_at]
-        for name in over:
-            del self._budgets[name]
-        if over:
-            self._start_gently()
+        if not self.is_free:
+            self._heed(now)
         self._count += 1
         self._last = now
         self.in_flight += 1
-        self._out += 1
-        self._learned.sent(now)
         return Sent(self._count, now)
+
+    def ended_freely(self, sent: Sent, reply: Reply) -> bool:
+        """Whether that was all that there is to take in of an answer."""
+        if not self.is_free or reply.status in (429, 503) or "limit" in "\n".join(reply.headers):
+            return False
+        self.in_flight -= 1
+        self._learned.passed(sent.at, recent=True)
+        return True
 
     def ended(self, sent: Sent, reply: Reply | None, now: float) -> None:
         """Take in how a request ended: with an answer, or without one."""
@@ -188,15 +202,16 @@ class Pace:
         else:
             self._passed(sent, reply, now, recent=recent)
         self._heard = True
+        self.is_free = self._width == math.inf and not self._budgets and self._learned.rate is None
 
     def state(self, now: float, max_rate: float | None, waiting: int) -> RateLimit:
         """What to tell of it; from any thread."""
         known = [budget for budget in list(self._budgets.values()) if now < budget.resets_at]
         least = min(known, key=lambda budget: budget.remaining, default=None)
         return RateLimit(
-            limit=least and least.limit,
-            remaining=least and max(0, least.remaining - self.in_flight),
-            reset=least and least.resets_at - now,
+            limit=None if least is None else least.limit,
+            remaining=None if least is None else max(0, least.remaining - self.in_flight),
+            reset=None if least is None else least.resets_at - now,
             paused=max(0.0, self.paused_until - now),
             learned_rate=self._learned.rate,
             max_rate=max_rate,
@@ -208,6 +223,18 @@ class Pace:
         over = all(now >= budget.resets_at for budget in self._budgets.values())
         return not self.in_flight and now >= self.paused_until and over and self._learned.rate is None
 
+    def _heed(self, now: float) -> None:
+        """Take in that one goes out."""
+        over = [name for name, budget in self._budgets.items() if now >= budget.resets_at]
+        for name in over:
+            del self._budgets[name]
+        if over:
+            self._start_gently()
+        self._out += 1
+        if self._learned.is_stale(now):
+            self._learned = Learned()
+        self._learned.sent(now)
+
     def _start_gently(self) -> None:
         self._cut, self._width, self._out = self._count, 1, 0
 
@@ -217,14 +244,14 @@ class Pace:
             if quota.name in self._budgets:
                 self._budgets[quota.name].update(quota, sent, now)
             elif recent:
-                self._budgets[quota.name] = _Budget(quota, sent, now)
+                self._budgets[quota.name] = _Budget(quota, now)
         if recent:
             self._strikes = 0
             self._width = math.inf if told or self._width >= _WIDE else self._width + 1
-        if not told:
-            self._learned.passed(sent.at, recent=recent)
-        elif self._learned.rate is not None:
+        if told and not self._crowded:
             self._learned = Learned()
+        else:
+            self._learned.passed(sent.at, recent=recent)
 
     def _refused(self, sent: Sent, reply: Reply, asked: float, now: float) -> None:
         if not asked:
@@ -234,7 +261,8 @@ class Pace:
         if sent.number > self._cut:  # else it is no news: what was under way when it paused is refused too
             wait = max(asked, min(_FIRST_WAIT * _GROWTH ** min(self._strikes, 100), _LONGEST_WAIT))
             self._strikes += 1
-            self._budgets.clear()  # what they say has proved wrong, others have the same key
+            self._crowded |= bool(self._budgets)
+            self._budgets.clear()
             self._start_gently()
             if reply.status == 429:
                 self._learned.refused(sent.at, told=asked > 0)

@@ -42,6 +42,7 @@ class Engine:
         self.settings = settings
         self.network = network
         self.events = events
+        self.terms = Terms((settings.base_url, settings.api_key), settings.max_rate)
 
     async def send(self, call: Call[R], run: Run | None = None) -> APIResponse[R]:
         """Send a call and give its raw answer; raises `APIError`."""
@@ -104,15 +105,18 @@ class Life(Generic[R]):
     def __init__(self, engine: Engine, call: Call[R], run: Run | None = None) -> None:
         self.run = run
         self.network = engine.network
+        self.network.check_process()  # first: the clock of an inherited loop cannot even be asked
         self.events = engine.events
         self.turn_to(engine, call)
-        self._attempts: list[Attempt] = []
+        self.attempts: list[Attempt] = []
         self._begun = anyio.current_time()
-        self._gone_out: float | None = None
+        self.gone_out: float | None = None
         """When the attempt that is under way got its connection."""
         self._failure: APIError | None = None
-        self._impatient = False
+        self.impatient = False
         """Whether it has gone out although the rate limit said to wait, because it could not wait so long."""
+        self.late = False
+        """Whether its limit ended it."""
         limit = call.options.total_timeout
         self.limit = engine.settings.total_timeout if limit is UNSET else limit
         self.deadline = math.inf if self.limit is None else self._begun + self.limit
@@ -123,17 +127,17 @@ class Life(Generic[R]):
         """Have what follows go out as an engine sends a call."""
         self.call = call
         self.settings = engine.settings
+        self.terms = engine.terms
         self.outgoing = outgoing(call, engine.settings)
         names = dict.fromkeys(name for name, _ in self.outgoing.headers)
         self.request = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
 
     async def send(self) -> APIResponse[R]:
         """Send the call and give its raw answer; raises `APIError`."""
-        self.network.check_process()
         try:
             return await self._in_time()
         except BaseException as error:
-            if self._gone_out is not None and isinstance(error, anyio.get_cancelled_exc_class()):
+            if self.gone_out is not None and isinstance(error, anyio.get_cancelled_exc_class()):
                 self._note(error="cancelled", maybe_applied=True)
             raise
 
@@ -150,12 +154,12 @@ class Life(Generic[R]):
         await anyio.lowlevel.checkpoint_if_cancelled()
         raise self._cut_off()
 
-    def broken_off(self) -> APIConnectionError:
-        """The error of a call that was cancelled, wherever it was."""
-        if self._gone_out is not None:
-            self._note(error="cancelled", maybe_applied=True)
-        message = "cancelled before there was an answer"
-        return APIConnectionError(message, request=self.request, attempts=tuple(self._attempts))
+    def broken_off(self, how: str = "cancelled") -> APIConnectionError:
+        """The error of a call that was cancelled, or ended in some other way, wherever it was."""
+        if self.gone_out is not None:
+            self._note(error=how, maybe_applied=True)
+        message = f"{how} before an answer was read"
+        return APIConnectionError(message, request=self.request, attempts=tuple(self.attempts))
 
     async def _answered(self) -> APIResponse[R]:
         """Attempt it until there is an answer, or no more attempt may be made."""
@@ -197,7 +201,7 @@ class Life(Generic[R]):
     def _waits_for_the_rate(self, error: APIError) -> bool:
         if self.run is None or not isinstance(error, APIStatusError) or not is_throttled(error):
             return False
-        return self._can_repeat() and not self._impatient and self.run.affords(error.retry_after or 0.0)
+        return self._can_repeat() and not self.impatient and self.run.affords(error.retry_after or 0.0)
 
     def patience(self, seconds: float, reason: Reason) -> AbstractContextManager[None] | None:
         """What to wait within for the rate limit; `None` to go out at once, and hear it from the server.
@@ -207,9 +211,8 @@ class Life(Generic[R]):
         if anyio.current_time() + seconds >= self.deadline:
             raise _OutOfTime
         if reason != "turn":
-            short = self.run.affords(seconds) if self.run else seconds <= self.settings.max_retry_after
-            if not short:
-                self._impatient = True
+            self.impatient = not (self.run.affords(seconds) if self.run else seconds <= self.settings.max_retry_after)
+            if self.impatient:
                 return None
             self.events.wait_begun(self.call, seconds, "rate limit")
         return self._waiting(reason)
@@ -222,9 +225,9 @@ class Life(Generic[R]):
             with self.run.waiting() if self.run is not None and reason == "refused" else nullcontext():
                 yield
         finally:
-            if self._attempts:
-                last = self._attempts[-1]
-                self._attempts[-1] = structs.replace(last, wait=last.wait + anyio.current_time() - begun)
+            if self.attempts:
+                last = self.attempts[-1]
+                self.attempts[-1] = structs.replace(last, wait=last.wait + anyio.current_time() - begun)
 
     def _can_repeat(self) -> bool:
         # What was read of it is gone: never send a body twice that is not the same.
@@ -238,11 +241,11 @@ class Life(Generic[R]):
         return self.settings.retrying is not None or worth_retrying(error)
 
     def _may_double(self) -> bool:
-        return self.call.method == "POST" and self._attempts[-1].maybe_applied
+        return self.call.method == "POST" and self.attempts[-1].maybe_applied
 
     def _waits(self, error: APIError, seconds: float) -> None:
-        self._attempts[-1] = structs.replace(self._attempts[-1], wait=seconds)
-        error.attempts = tuple(self._attempts)
+        self.attempts[-1] = structs.replace(self.attempts[-1], wait=seconds)
+        error.attempts = tuple(self.attempts)
         self._failure = error
         self.events.wait_begun(self.call, seconds, "retry")
 
@@ -251,7 +254,7 @@ class Life(Generic[R]):
             reply = await self._exchange()
         except APIConnectionError as error:
             self._note(error=f"{type(error).__name__}: {error.message}", maybe_applied=not never_sent(error))
-            error.request, error.attempts = self.request, tuple(self._attempts)
+            error.request, error.attempts = self.request, tuple(self.attempts)
             # A scope of the caller's that ran out together with a limit of the attempt has the say.
             await anyio.lowlevel.checkpoint_if_cancelled()  # noqa: ASYNC120 - it drops the error on purpose
             raise
@@ -262,10 +265,10 @@ class Life(Generic[R]):
             reply.content,
             elapsed,
             self.request,
-            tuple(self._attempts),
+            tuple(self.attempts),
             self.call.decoder(strict=self.settings.strict),
         )
-        self.events.attempt_ended(self.call, self._attempts[-1], response)
+        self.events.attempt_ended(self.call, self.attempts[-1], response)
         if not 200 <= reply.status < 300:
             refused = problem(response, datetime.now(UTC))
             refused.message = without_secrets(refused.message, self.call)
@@ -277,17 +280,17 @@ class Life(Generic[R]):
     def _note(self, *, status: int | None = None, error: str | None = None, maybe_applied: bool = False) -> float:
         """Keep the attempt that has ended, and give the seconds that it took."""
         now = anyio.current_time()
-        started = now if self._gone_out is None else self._gone_out
+        started = now if self.gone_out is None else self.gone_out
         attempt = Attempt(
-            number=len(self._attempts) + 1,
+            number=len(self.attempts) + 1,
             started=started - self._begun,
             elapsed=now - started,
             status=status,
             error=error,
-            maybe_applied=maybe_applied and self._gone_out is not None and self.call.method != "GET",
+            maybe_applied=maybe_applied and self.gone_out is not None and self.call.method != "GET",
         )
-        self._gone_out = None
-        self._attempts.append(attempt)
+        self.attempts.append(attempt)
+        self.gone_out = None
         if self.run is not None:
             self.run.requests += 1
             self.run.retries += attempt.number > 1
@@ -305,43 +308,43 @@ class Life(Generic[R]):
             name.lower() == "authorization" for name, _ in extras(self.call, self.settings)
         ):
             secret = (("Authorization", f"Bearer {self.settings.api_key}"),)
-        account = (self.settings.base_url, self.settings.api_key)
-        terms = Terms(account, self.settings.max_rate, self.run is not None, bool(self._attempts), self.patience)
-        reply = await self.network.attempt(asked, secret, timeouts, self._goes_out, terms)
+        reply = await self.network.attempt(asked, secret, timeouts, self.terms, self)
         for _ in range(_REDIRECTS):
             target = redirect(asked, reply)
             if target is None:
                 break
             asked = target
-            reply = await self.network.attempt(asked, secret, timeouts, self._goes_out, terms)
+            reply = await self.network.attempt(asked, secret, timeouts, self.terms, self)
         return reply
 
-    def _goes_out(self) -> None:
-        if self._gone_out is None:
-            self._gone_out = anyio.current_time()
+    def goes_out(self, now: float) -> None:
+        """Hear that an attempt has a connection to go to."""
+        if self.gone_out is None:
+            self.gone_out = now
 
     def _cut_off(self) -> APITimeoutError:
         """The error of a call that `total_timeout` ended, wherever it was."""
-        if self._gone_out is not None:
+        if self.gone_out is not None:
             self._note(error=f"cut off by total_timeout={self.limit:g}", maybe_applied=True)
         error = self._out_of_time()
         error.__cause__ = self._failure
         return error
 
     def _out_of_time(self) -> APITimeoutError:
+        self.late = True
         message = f"total_timeout of {self.limit:g} s ran out"
-        return APITimeoutError(message, request=self.request, attempts=tuple(self._attempts))
+        return APITimeoutError(message, request=self.request, attempts=tuple(self.attempts))
 
     def _goes_direct(self) -> bool:
         return is_direct(self.network.options, urlsplit(self.settings.base_url).hostname or "")
 
     def _closed_meanwhile(self) -> ClientStateError:
         message = "the client was closed during the call"
-        return ClientStateError(message, request=self.request, attempts=tuple(self._attempts))
+        return ClientStateError(message, request=self.request, attempts=tuple(self.attempts))
 
     def _nothing_listens(self) -> APIConnectionError:
         message = (
             f"nothing listens at {self.settings.base_url}, the default address. base_url= or WOOTIV_BASE_URL says "
             "where the API is; `python -m wootiv sandbox --port 3001` starts one to try things with"
         )
-        return APIConnectionError(message, request=self.request, attempts=tuple(self._attempts))
+        return APIConnectionError(message, request=self.request, attempts=tuple(self.attempts))

@@ -8,7 +8,7 @@ import anyio
 
 from wootiv.engine.learned import SLACK
 from wootiv.engine.limits import Slots
-from wootiv.engine.pace import Pace, RateLimit, Reason, Sent, Terms
+from wootiv.engine.pace import Pace, Patient, RateLimit, Reason, Sent
 from wootiv.message import Reply
 
 Pool = TypeVar("Pool")
@@ -75,82 +75,87 @@ class Turns(Generic[Pool]):
         self._slots = slots
         self._pace = Pace()
         self._lines: dict[float | None, _Line] = {}
+        self._waiting = 0
 
-    async def take(self, terms: Terms, limit: float | None) -> tuple[Sent, int, Pool]:
+    async def take(self, max_rate: float | None, who: Patient, limit: float | None) -> tuple[Sent, int, Pool]:
         """Wait for a turn, and for a slot, for that up to `limit` seconds; no slot is held over a wait.
 
-        What comes back goes to `give_back`, whatever happens. Raises `APITimeoutError`, and what `terms.patience` does.
+        What comes back goes to `give_back`, whatever happens. Raises `APITimeoutError`, and what `who.patience` does.
         """
-        line = self._lines.get(terms.max_rate)
+        if max_rate is None and self._pace.is_free and not self._waiting and (slot := self._slots.take_at_once()):
+            return self._pace.send(anyio.current_time()), *slot  # noqa: ASYNC910 - it goes out now
+        line = self._lines.get(max_rate)
         if line is None:
-            line = self._lines[terms.max_rate] = _Line(terms.max_rate)
-        if not line and self._is_open(line, terms):
+            line = self._lines[max_rate] = _Line(max_rate)
+        if not line and self._is_open(line, who):
             number, pool = await self._slots.take(limit)
-            if not line and self._is_open(line, terms):
+            if not line and self._is_open(line, who):
                 return self._sent(line), number, pool
             self._slots.give_back(number)
-        return await self._queue(line, terms, limit)
+        return await self._queue(line, who, limit)
 
     def give_back(self, sent: Sent, number: int, reply: Reply | None) -> None:
         """Make room again, and take in the reply, if there is one."""
         self._slots.give_back(number)
-        self._pace.ended(sent, reply, anyio.current_time())
-        for line in self._lines.values():
-            line.ring()
+        if reply is None or not self._pace.ended_freely(sent, reply):
+            self._pace.ended(sent, reply, anyio.current_time())
+        if self._waiting:
+            for line in self._lines.values():
+                line.ring()
 
     def state(self, now: float, max_rate: float | None) -> RateLimit:
         """What is known of the limit; from any thread."""
-        return self._pace.state(now, max_rate, sum(map(len, list(self._lines.values()))))
+        return self._pace.state(now, max_rate, self._waiting)
 
     def is_forgettable(self, now: float) -> bool:
         """Whether nobody would miss it."""
-        return not any(self._lines.values()) and self._pace.is_forgettable(now)
+        return not self._waiting and self._pace.is_forgettable(now)
 
-    async def _queue(self, line: _Line, terms: Terms, limit: float | None) -> tuple[Sent, int, Pool]:
+    async def _queue(self, line: _Line, who: Patient, limit: float | None) -> tuple[Sent, int, Pool]:
         waiter = _Waiter()
-        line.join(waiter, again=terms.again)
+        line.join(waiter, again=bool(who.attempts))
+        self._waiting += 1
         try:
             while True:
-                in_turn = await self._turn(line, waiter, terms)
+                in_turn = await self._turn(line, waiter, who)
                 number, pool = await self._slots.take(limit)  # nobody else gets past the first one meanwhile
-                if not in_turn or self._is_open(line, terms):
+                if not in_turn or self._is_open(line, who):
                     return self._sent(line), number, pool
                 self._slots.give_back(number)
         finally:
+            self._waiting -= 1
             line.leave(waiter)
 
-    async def _turn(self, line: _Line, waiter: _Waiter, terms: Terms) -> bool:
+    async def _turn(self, line: _Line, waiter: _Waiter, who: Patient) -> bool:
         """Wait for the turn; false to go out although it has not come."""
         while True:
             now = anyio.current_time()
-            opens, reason = self._opens(line, terms, now)
+            opens, reason = self._opens(line, who, now)
             if line.first() is not waiter and (opens <= now or reason == "turn"):
                 opens, reason = math.inf, "turn"
             if opens <= now:
                 return True  # noqa: ASYNC910 - what takes a slot and goes out follows
-            within = terms.patience(0.0 if opens == math.inf else opens - now, reason)
+            within = who.patience(0.0 if opens == math.inf else opens - now, reason)
             if within is None:
                 return False  # noqa: ASYNC910 - as above
             with within:
-                await self._wait(line, waiter, terms, opens, reason)
+                await self._wait(line, waiter, who, opens, reason)
 
-    async def _wait(self, line: _Line, waiter: _Waiter, terms: Terms, until: float, reason: Reason) -> None:
-        """Wait until then, or until something else is to be waited for."""
-        while (now := anyio.current_time()) < until:
-            await waiter.rung(until - now)
-            opens, other = self._opens(line, terms, anyio.current_time())
+    async def _wait(self, line: _Line, waiter: _Waiter, who: Patient, until: float, reason: Reason) -> None:
+        """Wait until then, or until there is something else to wait for."""
+        while True:
+            await waiter.rung(until - anyio.current_time())
+            opens, other = self._opens(line, who, anyio.current_time())
             if reason == "turn" or other != reason or opens > until:
                 return
             until = opens
 
-    def _is_open(self, line: _Line, terms: Terms) -> bool:
-        if line.rate is None and self._pace.is_free:
-            return True
+    def _is_open(self, line: _Line, who: Patient) -> bool:
         now = anyio.current_time()
-        return self._opens(line, terms, now)[0] <= now
+        return self._opens(line, who, now)[0] <= now
 
-    def _opens(self, line: _Line, terms: Terms, now: float) -> tuple[float, Reason]:
-        opens, reason = self._pace.opens(now, in_a_run=terms.in_a_run)
+    def _opens(self, line: _Line, who: Patient, now: float) -> tuple[float, Reason]:
+        opens, reason = self._pace.opens(now, in_a_run=who.run is not None)
         return (opens, reason) if opens >= line.opens_at else (line.opens_at, "turn")
 
     def _sent(self, line: _Line) -> Sent:

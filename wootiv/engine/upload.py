@@ -103,7 +103,7 @@ class FormBody:
             return chunk  # noqa: ASYNC910 - as above
         if isinstance(part.source, Stream) and isinstance(part.source.pieces, AsyncIterable):
             return await self._next_async(part, part.source.pieces)
-        return b"" if self._reading is None else await self._reading.run(self._read)
+        return b"" if self._reading is None else await self._reading.run(self._read)  # noqa: ASYNC910 - as above
 
     async def _next_async(self, part: Part, pieces: AsyncIterable[bytes]) -> bytes:
         try:

@@ -151,8 +151,8 @@ class Fault:
         self.end()
 
     def takes(self, received: Received) -> bool:
-        """Whether it meets a request; if so, that is one of its times."""
-        if self.times_left == 0 or self.operation not in (ANY, received.operation):
+        """Whether it meets a request, if it is not over; if so, that is one of its times."""
+        if self.operation not in (ANY, received.operation):
             return False
         if self._match and not self._match(received):
             return False

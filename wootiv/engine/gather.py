@@ -1,0 +1,83 @@
+"""Calls side by side, and their answers in order."""
+
+from collections.abc import AsyncIterable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+
+from wootiv.call import Call
+from wootiv.engine.items import each
+from wootiv.engine.send import Engine
+from wootiv.run import Run, check_count, check_seconds
+from wootiv.tasks import Tasks
+from wootiv.wire.words import kind_of
+
+R = TypeVar("R")
+
+
+async def gather(
+    engine: Engine, calls: Iterable[Call[R]] | AsyncIterable[Call[R]], concurrency: int, total_timeout: float | None
+) -> list[R]:
+    """The answers of all calls, in order; raises the first error, in that order, as itself."""
+    check_count("concurrency", concurrency)
+    check_seconds("total_timeout", total_timeout)
+    given = each(calls, "gather")
+    async with Tasks() as tasks:
+        gathering = _Gathering(engine, Run(total_timeout, resend_unknown=False), tasks)
+        try:
+            while not gathering.errors:
+                gathering.start(await anext(given))
+                await gathering.no_more_than(concurrency - 1)
+        except StopAsyncIteration:
+            pass
+        except Exception as error:  # noqa: BLE001 - raised when all before it has been answered
+            gathering.fail(error, len(gathering.answers))
+        await gathering.no_more_than(0)
+    if gathering.errors:
+        raise gathering.errors[min(gathering.errors)]
+    return gathering.answers
+
+
+class _Gathering:
+    """The calls that are under way, and what became of the others, by number."""
+
+    def __init__(self, engine: Engine, run: Run, tasks: Tasks) -> None:
+        self.answers: list[Any] = []
+        self.errors: dict[int, Exception] = {}
+        self._engine = engine
+        self._run = run
+        self._tasks = tasks
+        self._under_way: dict[int, anyio.CancelScope] = {}
+        self._changed = anyio.Event()
+
+    def start(self, call: object) -> None:
+        """Send a call; raises `TypeError` for what is none."""
+        if not isinstance(call, Call):
+            raise TypeError(f"gather: expected calls of wootiv.calls, got {kind_of(call)}")
+        number = len(self.answers)
+        self.answers.append(None)
+        self._under_way[number] = anyio.CancelScope()
+        self._tasks.start(partial(self._carry_out, number, call))
+
+    def fail(self, error: Exception, number: int) -> None:
+        """Keep an error, and cancel the calls behind it: none of theirs is the first."""
+        self.errors[number] = error
+        for other, scope in self._under_way.items():
+            if other > number:
+                scope.cancel()
+
+    async def no_more_than(self, most: int) -> None:  # noqa: ASYNC910 - it waits where there is too much
+        """Wait until no more calls than that are under way."""
+        while len(self._under_way) > most:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+    async def _carry_out(self, number: int, call: Call[Any]) -> None:  # noqa: ASYNC910 - nobody waits for this task
+        with self._under_way[number]:
+            try:
+                self.answers[number] = await self._engine.answer(call, self._run)
+            except Exception as error:  # noqa: BLE001 - not BaseException: cancellation and Ctrl-C end it all
+                self.fail(error, number)
+        del self._under_way[number]
+        self._changed.set()

@@ -1,0 +1,33 @@
+"""What an iterable of either kind gives, for an async reader."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import Generic, TypeAlias, TypeVar
+
+import anyio.lowlevel
+
+from wootiv.wire.words import kind_of
+
+I = TypeVar("I")  # noqa: E741 - an item
+
+
+class _Each(Generic[I]):
+    def __init__(self, items: Iterable[I]) -> None:
+        self._items: Iterator[I] = iter(items)
+
+    async def __anext__(self) -> I:
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        for item in self._items:
+            return item  # noqa: ASYNC910 - its reader waits where there is no room
+        raise StopAsyncIteration
+
+
+Items: TypeAlias = AsyncIterator[I] | _Each[I]
+
+
+def each(items: Iterable[I] | AsyncIterable[I], name: str) -> Items[I]:
+    """Read an iterable of either kind; raises `TypeError`."""
+    if isinstance(items, AsyncIterable):
+        return aiter(items)
+    if isinstance(items, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return _Each(items)
+    raise TypeError(f"{name}: expected an iterable or an async iterable, got {kind_of(items)}")
