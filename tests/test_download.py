@@ -1,5 +1,6 @@
 """`client.download`: a file comes straight from S3, whole or not at all."""
 
+import logging
 import os
 import resource
 import stat
@@ -77,6 +78,20 @@ def test_s3_is_sent_nothing_of_ours(face, stored, tmp_path):
     assert "tenant" not in get.query
 
 
+@pytest.mark.parametrize("inner", [False, True], ids=["a proxy", "a transport beside a proxy"])
+def test_no_log_has_the_signature(face, stored, tmp_path, caplog, inner):
+    """Not even that of httpx, which is asked which proxy serves which address."""
+    caplog.set_level(logging.DEBUG)
+    with stored.serving() as url:
+        options = {"proxies": {"all://elsewhere.test": "http://127.0.0.1:1"}}
+        options |= {"transport": stored.transport()} if inner else {}
+        downloaded = face(lambda client: client.download("f.bin", to=tmp_path), base_url=url, **options)
+    assert downloaded.path.read_bytes() == CONTENT
+    assert "X-Amz-Signature" in stored.requests[-1].query
+    assert "HTTP Request: GET" in caplog.text
+    assert "Signature" not in caplog.text
+
+
 # Where it goes
 
 
@@ -102,7 +117,7 @@ def test_a_file_that_is_there_is_replaced_and_a_link_goes_on_to_lead_to_it(face,
         ("taken", IsADirectoryError, r"Is a directory \(download: to=\)"),
     ],
 )
-def test_a_place_that_cannot_be_is_told_before_anything_is_asked_for(face, stored, tmp_path, to, kind, message):
+def test_a_place_that_cannot_be_is_told_before_anything_is_asked_for(face, stored, tmp_path, to, kind, message):  # noqa: PLR0917
     (tmp_path / "file").write_bytes(b"kept")
     (tmp_path / "taken" / "f.bin").mkdir(parents=True)
     with pytest.raises(kind, match=message):
@@ -130,7 +145,7 @@ def test_what_is_no_file_is_not_replaced(face, stored, tmp_path):
         ("a", "x\0", ValueError, "to must be a path"),
     ],
 )
-def test_arguments_are_checked(face, sandbox, filename, to, kind, message):
+def test_arguments_are_checked(face, sandbox, filename, to, kind, message):  # noqa: PLR0917
     with pytest.raises(kind, match=rf"^download: .*{message}"):
         face.with_sandbox(lambda client: client.download(filename, to=to), sandbox)
 
@@ -148,7 +163,7 @@ def test_what_broke_off_goes_on_where_it_was(face, stored, tmp_path):
     stored.fail(GET, torn=True)
     downloaded = face.with_sandbox(lambda client: client.download("f.bin", to=tmp_path), stored, retrying=AT_ONCE)
     assert downloaded.path.read_bytes() == CONTENT
-    first, second = [one for one in stored.requests if one.operation == GET]
+    second = stored.requests[-1]
     assert second.headers["range"] == f"bytes={SIZE // 2}-"
     assert second.headers["if-range"] == f'"{downloaded.etag}"'
     assert [attempt.status for attempt in downloaded.attempts] == [None, 206]
@@ -223,7 +238,8 @@ BEGUN = (200, {"ETag": ETAG, "Content-Length": "6"}, [b"abc", CUT])
         ([BEGUN, (206, {"Content-Range": "bytes 3-5/6"}, [b"def"])], [None, "bytes=3-"]),
         ([BEGUN, (206, {"Content-Range": "bytes 3-5/*"}, [b"def"])], [None, "bytes=3-"]),
         ([BEGUN, (200, {"ETag": ETAG, "Content-Length": "6"}, [b"abcdef"])], [None, "bytes=3-"]),
-        ([BEGUN, (206, {"Content-Range": "bytes 0-5/6"}, [b"abcdef"]), (200, {}, [b"abcdef"])], [None, "bytes=3-", None]),
+        ([BEGUN, (206, {"Content-Range": "bytes 0-5/6"}, [b"abcdef"]), (200, {}, [b"abcdef"])],
+         [None, "bytes=3-", None]),
         ([BEGUN, (206, {}, [b"def"]), (200, {}, [b"abcdef"])], [None, "bytes=3-", None]),
         ([BEGUN, (416, {}, []), (200, {}, [b"abcdef"])], [None, "bytes=3-", None]),
         ([(200, {"ETag": "W/" + ETAG}, [b"abc", CUT]), (200, {}, [b"abcdef"])], [None, None]),
@@ -310,14 +326,14 @@ def test_progress_is_heard_in_the_callers_thread(face, stored, tmp_path):
 
 
 def test_what_the_callers_function_raises_ends_it_and_leaves_nothing(face, stored, tmp_path):
-    class Enough(Exception):
+    class EnoughError(Exception):
         pass
 
     def stop(done):
-        raise Enough
+        raise EnoughError
 
     stored.fail(GET, slow=5)
-    with pytest.raises(Enough):
+    with pytest.raises(EnoughError):
         face.with_sandbox(lambda client: client.download("f.bin", to=tmp_path, on_progress=stop), stored)
     assert list(tmp_path.iterdir()) == []
 

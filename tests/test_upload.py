@@ -23,10 +23,8 @@ from wootiv import (
     APIConnectionError,
     APIError,
     APIResponseValidationError,
-    APIStatusError,
     APITimeoutError,
     AsyncWootiv,
-    BadRequestError,
     Failed,
     InternalServerError,
     PermissionDeniedError,
@@ -76,13 +74,19 @@ def test_a_file_is_stored_under_its_name(face, sandbox, name, content):
     assert (uploaded.key, uploaded.size) == (name, len(content))
     assert uploaded.url.startswith("http://wootiv.test/wootiv-sandbox/")
     assert [attempt.status for attempt in uploaded.attempts] == [204]
-    assert pickle.loads(pickle.dumps(uploaded)) == uploaded
+    assert pickle.loads(pickle.dumps(uploaded)) == uploaded  # noqa: S301 - our own
 
 
 @pytest.mark.parametrize(
     "give",
-    [lambda path: path, str, lambda path: path.open("rb"), lambda path: ("notes.txt", path), lambda path: ("notes.txt", path.open("rb"))],
-)  # fmt: skip
+    [
+        lambda path: path,
+        str,
+        lambda path: path.open("rb"),
+        lambda path: ("notes.txt", path),
+        lambda path: ("notes.txt", path.open("rb")),
+    ],
+)
 def test_it_has_its_own_name_however_it_is_given(face, sandbox, on_disk, give):
     given = give(on_disk)
     face.with_sandbox(lambda client: client.upload(given), sandbox)
@@ -193,7 +197,10 @@ def test_a_size_that_the_policy_refuses_is_told_before_anything_is_sent(face, sa
     assert asked(sandbox).count(POST) == 1
 
 
-XML = "<PostResponse><Location>https://b.s3.test/k%20y</Location><Bucket>b</Bucket><Key>k y</Key><ETag>&quot;e1&quot;</ETag></PostResponse>"
+XML = (
+    "<PostResponse><Location>https://b.s3.test/k%20y</Location><Bucket>b</Bucket>"
+    "<Key>k y</Key><ETag>&quot;e1&quot;</ETag></PostResponse>"
+)
 
 
 @pytest.mark.parametrize(
@@ -231,10 +238,10 @@ async def pieces():
         (lambda path: ("a", pieces()), TypeError, r"^upload: S3 wants the size of a file .* 'a' cannot tell it"),
         (lambda path: iter([b"x"]), TypeError, r"^upload: S3 wants the size of a file"),
         (lambda path: ("", b"x"), ValueError, r"^upload: the filename must not be empty"),
-        (lambda path: ("a/", b"x"), ValueError, r"^upload: the filename must not be empty, nor end in a slash, got 'a/'"),
+        (lambda path: ("a/", b"x"), ValueError, r"^upload: the filename must not .*, nor end in a slash, got 'a/'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_sent_is_refused_before_anything_is_asked_for(face, sandbox, on_disk, give, kind, message):
+def test_what_cannot_be_sent_is_refused_before_anything_is_asked_for(face, sandbox, on_disk, give, kind, message):  # noqa: PLR0917
     with pytest.raises(kind, match=message):
         face.with_sandbox(lambda client: client.upload(give(on_disk)), sandbox)
     assert asked(sandbox) == []
@@ -413,15 +420,15 @@ async def _thread():
 
 
 def test_what_the_callers_function_raises_ends_the_upload(face, sandbox, on_disk):
-    class Enough(Exception):
+    class EnoughError(Exception):
         pass
 
     def stop(done):
         if done:
-            raise Enough
+            raise EnoughError
 
     sandbox.fail(POST, delay=30)
-    with sandbox.serving() as url, pytest.raises(Enough):
+    with sandbox.serving() as url, pytest.raises(EnoughError):
         face(lambda client: client.upload(on_disk, on_progress=stop), base_url=url)
     assert contents(sandbox) == {}
 
@@ -469,9 +476,12 @@ async def test_no_more_files_than_asked_for_are_under_way_at_once(sandbox):
                 now -= 1
 
     inner = sandbox.transport()
-    async with AsyncWootiv(api_key="key", base_url="http://wootiv.test", transport=Counting()) as client:
-        async with client.upload_many([(f"{n}", b"x") for n in range(9)], concurrency=3) as outcomes:
-            assert len([outcome async for outcome in outcomes]) == 9
+    files = [(f"{n}", b"x") for n in range(9)]
+    async with (
+        AsyncWootiv(api_key="key", base_url="http://wootiv.test", transport=Counting()) as client,
+        client.upload_many(files, concurrency=3) as outcomes,
+    ):
+        assert len([outcome async for outcome in outcomes]) == 9
     assert most == 3
 
 

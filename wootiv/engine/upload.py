@@ -188,8 +188,8 @@ class FormBody:
             if not self._seen:
                 self._begin(part)
                 self._seen = 1
-            while (chunk := next(pieces, None)) is not None:
-                if chunk := self._content(part, chunk):
+            for given in pieces:
+                if chunk := self._content(part, given):
                     return chunk
         except Exception as error:
             raise SourceError(error) from error
