@@ -32,7 +32,7 @@ FLOORS = (
     {"operation"},
     {"verbs"},
     {"api", "engine"},
-    {"types"},
+    {"types", "transfer"},
     {"client", "sandbox"},
     {"blocking"},
     {"__init__"},

@@ -47,6 +47,8 @@ if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the 
     from wootiv.pages import AsyncPage, AsyncPaginator
     from wootiv.sandbox.box import Sandbox
     from wootiv.seams import Stats
+    from wootiv.transfer.download import Downloaded
+    from wootiv.transfer.upload import Uploaded
 
 __all__ = [
     "ENVIRONMENTS",
@@ -76,6 +78,7 @@ __all__ = [
     "ClientStateError",
     "ConcurrentList",
     "ConflictError",
+    "Downloaded",
     "Event",
     "Failed",
     "Headers",
@@ -99,6 +102,7 @@ __all__ = [
     "Succeeded",
     "Unknown",
     "UnprocessableEntityError",
+    "Uploaded",
     "WaitBegun",
     "Wootiv",
     "__version__",
@@ -137,6 +141,8 @@ _HOMES = {
     "wootiv.cursor": ("PageData", "PageInfo"),
     "wootiv.pages": ("AsyncPage", "AsyncPaginator"),
     "wootiv.sandbox.box": ("Sandbox",),
+    "wootiv.transfer.download": ("Downloaded",),
+    "wootiv.transfer.upload": ("Uploaded",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
+from os import PathLike
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, Unpack
 
@@ -15,14 +16,17 @@ from wootiv.engine.crew import BulkPlan, OnError
 from wootiv.engine.events import Events, Hook
 from wootiv.engine.gather import gather
 from wootiv.engine.hosting import HostedBlock
-from wootiv.engine.loop import run_in_caller
+from wootiv.engine.loop import Caller, run_in_caller
 from wootiv.engine.pace import RateLimit
 from wootiv.engine.portal import Portal
 from wootiv.engine.send import Engine, PageFetch
 from wootiv.engine.settings import ClientOptions, WithOptions
 from wootiv.events import Event
-from wootiv.message import APIResponse, Pairs
+from wootiv.message import APIResponse, Pairs, SizedFile
 from wootiv.operation import Blocking
+from wootiv.transfer.download import Downloaded, Downloads, download_call
+from wootiv.transfer.progress import OnProgress
+from wootiv.transfer.upload import Uploaded, Uploads, upload_call
 
 E = TypeVar("E", bound=Event)
 I = TypeVar("I")  # noqa: E741 - an item
@@ -145,6 +149,48 @@ class Wootiv(Api[Blocking]):
         __tracebackhide__ = True
         given = list(calls)
         return self._portal.call(lambda: gather(self._engine, given, concurrency, total_timeout))
+
+    def upload(
+        self, path_or_file: SizedFile, *, filename: str | None = None, on_progress: OnProgress | None = None
+    ) -> Uploaded:
+        """Store a file: the service signs a post for it, and it goes straight to S3, without the API key.
+
+        It is a path, a file opened in binary mode, bytes, or a tuple as `aws.buckets.upload` takes it, and is read a
+        piece at a time. `filename` is what the service is told it is called, which may have folders in it; else its own
+        name. `on_progress` is called, in this thread, with the bytes that have gone out, never fewer than before.
+
+        It is sent again, from its start, after a connection that broke, or an answer that says so; with a new signature
+        where the old one is too old. Raises `APIError`; `OSError` for a path that cannot be read, and `ValueError` for
+        a file that cannot tell its size, as S3 wants it.
+        """
+        __tracebackhide__ = True
+        call = upload_call(path_or_file, filename, on_progress, run_in_caller)
+        return self._portal.call(
+            lambda: Uploads.of(self._engine).answer(call), None if on_progress is None else Caller()
+        )
+
+    def upload_many(self, paths: Iterable[SizedFile], *, concurrency: int = 4) -> Bulk[SizedFile, Uploaded]:
+        """Store files side by side: `with client.upload_many(paths) as outcomes: for outcome in outcomes`.
+
+        Each has exactly one outcome, as those of `bulk` have, in the order in which they come; `collect()` gives all.
+        """
+        plan = BulkPlan[SizedFile, Uploaded](upload_call, concurrency, resend_unknown=True)
+        return Bulk(Uploads.of(self._engine), self._host, plan, paths)
+
+    def download(self, filename: str, *, to: str | PathLike[str], on_progress: OnProgress | None = None) -> Downloaded:
+        """Fetch a stored file, straight from S3, without the API key.
+
+        `filename` may have folders in it. `to` is a path, whose file is replaced when all has come, or a folder.
+        `on_progress` is called, in this thread, with the bytes that are there, never fewer than before.
+
+        What has come before a connection broke is kept, and the rest is asked for, where S3 allows it. Raises
+        `APIError`, and `OSError` where the file cannot be written; then nothing is left of it.
+        """
+        __tracebackhide__ = True
+        call = download_call(filename, to, on_progress, run_in_caller)
+        return self._portal.call(
+            lambda: Downloads.of(self._engine).answer(call), None if on_progress is None else Caller()
+        )
 
     def _host(self, block: AbstractAsyncContextManager[Any]) -> HostedBlock:
         __tracebackhide__ = True

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, get_args, get_type_hints
 
@@ -27,9 +28,12 @@ from wootiv.engine.settings import (
 )
 from wootiv.errors import ClientStateError
 from wootiv.events import Event
-from wootiv.message import APIResponse
+from wootiv.message import APIResponse, SizedFile
 from wootiv.operation import Async, Opening, Resource, marked
 from wootiv.pages import AsyncPaginator
+from wootiv.transfer.download import Downloaded, Downloads, download_call
+from wootiv.transfer.progress import OnProgress
+from wootiv.transfer.upload import Uploaded, Uploads, upload_call
 from wootiv.wire.words import kind_of
 
 I = TypeVar("I")  # noqa: E741 - an item
@@ -178,6 +182,46 @@ class AsyncWootiv(Api[Async]):
         When it raises, what was under way is cancelled: for writes of which the count matters, `bulk` tells each.
         """
         return await gather(self._engine, calls, concurrency, total_timeout)
+
+    async def upload(
+        self, path_or_file: SizedFile, *, filename: str | None = None, on_progress: OnProgress | None = None
+    ) -> Uploaded:
+        """Store a file: the service signs a post for it, and it goes straight to S3, without the API key.
+
+        It is a path, a file opened in binary mode, bytes, or a tuple as `aws.buckets.upload` takes it, and is read a
+        piece at a time. `filename` is what the service is told it is called, which may have folders in it; else its own
+        name. `on_progress` is a plain function, called with the bytes that have gone out, never fewer than before.
+
+        It is sent again, from its start, after a connection that broke, or an answer that says so; with a new signature
+        where the old one is too old. Raises `APIError`; `OSError` for a path that cannot be read, and `ValueError` for
+        a file that cannot tell its size, as S3 wants it.
+        """
+        call = upload_call(path_or_file, filename, on_progress)
+        return await Uploads.of(self._engine).answer(call)
+
+    def upload_many(
+        self, paths: Iterable[SizedFile] | AsyncIterable[SizedFile], *, concurrency: int = 4
+    ) -> AsyncBulk[SizedFile, Uploaded]:
+        """Store files side by side: `async with client.upload_many(paths) as outcomes: async for outcome in outcomes`.
+
+        Each has exactly one outcome, as those of `bulk` have, in the order in which they come; `collect()` gives all.
+        """
+        plan = BulkPlan[SizedFile, Uploaded](upload_call, concurrency, resend_unknown=True)
+        return AsyncBulk(Uploads.of(self._engine), plan, paths)
+
+    async def download(
+        self, filename: str, *, to: str | PathLike[str], on_progress: OnProgress | None = None
+    ) -> Downloaded:
+        """Fetch a stored file, straight from S3, without the API key.
+
+        `filename` may have folders in it. `to` is a path, whose file is replaced when all has come, or a folder.
+        `on_progress` is a plain function, called with the bytes that are there, never fewer than before.
+
+        What has come before a connection broke is kept, and the rest is asked for, where S3 allows it. Raises
+        `APIError`, and `OSError` where the file cannot be written; then nothing is left of it.
+        """
+        call = download_call(filename, to, on_progress)
+        return await Downloads.of(self._engine).answer(call)
 
     @show_options
     def with_options(self, **options: Unpack[WithOptions]) -> Self:

@@ -1,23 +1,30 @@
 """Plain values: what goes out, what comes back, and what was tried in between."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
+from typing import Any, BinaryIO, Generic, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct, json
 
 R_co = TypeVar("R_co", covariant=True)
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
-Source: TypeAlias = bytes | Path | BinaryIO
-FileContent: TypeAlias = bytes | str | PathLike[str] | BinaryIO
+SizedContent: TypeAlias = bytes | str | PathLike[str] | BinaryIO
+FileContent: TypeAlias = SizedContent | Iterator[bytes] | AsyncIterable[bytes]
 FileInput: TypeAlias = (
     FileContent
     | tuple[str, FileContent]
     | tuple[str, FileContent, str]
     | tuple[str, FileContent, str, Mapping[str, str]]
 )
+SizedFile: TypeAlias = (
+    SizedContent
+    | tuple[str, SizedContent]
+    | tuple[str, SizedContent, str]
+    | tuple[str, SizedContent, str, Mapping[str, str]]
+)
+"""A file whose size is known before it is read, as S3 wants it."""
 
 REQUEST_ID_HEADERS = (
     # What servers and proxies in common use call it; the first that is there is taken.
@@ -68,6 +75,20 @@ class Discreet(Struct, frozen=True):
         return [("shown", repr(self))]  # msgspec's own shows every field to whoever prints tracebacks with rich
 
 
+class Stream:
+    """Bytes that an iterator gives, once and never again."""
+
+    __slots__ = ("begun", "pieces")
+
+    def __init__(self, pieces: Iterator[bytes] | AsyncIterable[bytes]) -> None:
+        self.pieces = pieces
+        self.begun: bool = False
+        """Whether any of it was read."""
+
+
+Source: TypeAlias = bytes | Path | BinaryIO | Stream
+
+
 class Part(Discreet, frozen=True):
     """One file of a multipart body; `start` is where an open file stood when the call was made."""
 
@@ -87,6 +108,8 @@ class Form(Discreet, frozen=True):
 
     fields: Pairs = ()
     parts: tuple[Part, ...] = ()
+    hears: Callable[[int], object] | None = None
+    """Told how many bytes of the files have gone out, in each attempt from 0."""
 
     def __repr__(self) -> str:
         names = [name for name, _ in self.fields] + [part.name for part in self.parts]
@@ -105,6 +128,18 @@ class Timeouts(Struct, frozen=True):
     pool: float | None = None
 
 
+class Sink(Protocol):
+    """What takes in the content of an answer, a piece at a time."""
+
+    async def write(self, piece: bytes, /) -> None:
+        """Take in a piece."""
+        ...
+
+    def ended(self) -> None:
+        """Hear that this was all; raises `APIConnectionError` if it cannot be."""
+        ...
+
+
 class Outgoing(Discreet, frozen=True):
     """A request as it goes on the wire, but for the credentials, which only the engine knows."""
 
@@ -116,6 +151,8 @@ class Outgoing(Discreet, frozen=True):
     """The path as declared, such as `/contacts/{id}`: what logs may show."""
     shown_url: str
     """The URL without what could be secret."""
+    take: "Callable[[int, Headers], Sink | None] | None" = None
+    """Given the status and the headers of the answer, says where its content goes; memory is where `None` stands."""
 
     def __repr__(self) -> str:
         return f"<Outgoing {self.method} {self.shown_url}>"

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, assert_type
 
 import httpx
@@ -17,10 +18,13 @@ from wootiv import (
     APITimeoutError,
     AsyncWootiv,
     Attempt,
+    Downloaded,
     NotFoundError,
     RateLimitError,
     Sandbox,
     SentRequest,
+    Succeeded,
+    Uploaded,
     Wootiv,
 )
 from wootiv.types import Contact
@@ -137,3 +141,17 @@ assert_type(wootiv.__version__, str)
 assert_type(wootiv.ENVIRONMENTS, dict[str, str])
 headers: Mapping[str, str] = wootiv.Headers([("a", "b")])
 wootiv.nothing  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def files(client: AsyncWootiv, blocking: Wootiv) -> None:
+    """Files that go straight to S3."""
+    assert_type(await client.upload("a", filename="b", on_progress=print), Uploaded)
+    assert_type(blocking.upload(Path("a")), Uploaded)
+    assert_type(await client.download("a", to=Path()), Downloaded)
+    assert_type(blocking.download("a", to="b", on_progress=print), Downloaded)
+    async with client.upload_many(["a", Path("b"), ("c", b"c")], concurrency=2) as outcomes:
+        async for outcome in outcomes:
+            if isinstance(outcome, Succeeded):
+                assert_type(outcome.value, Uploaded)
+    for done in blocking.upload_many([Path("a")]).collect().succeeded:
+        assert_type(done.value, Uploaded)

@@ -250,7 +250,7 @@ class Crew(Generic[I, R]):
             self._settle(job, job.broken_off(self._why))
 
     async def _outcome(self, job: Job[I, R], call: Call[R]) -> Outcome[I, R]:
-        job.life = life = Life(self._engine, call, self._run)
+        job.life = life = self._engine.begin(call, self._run)
         try:
             response = await life.send()
             return Succeeded(job.index, job.item, response.parse(), response.attempts)

@@ -129,11 +129,30 @@ class Pool:
             await door.aclose()
 
 
+class _Quiet(httpx.URL):
+    """An address whose text leaves out the query: httpx logs it, and a signature may stand there."""
+
+    def __str__(self) -> str:
+        return str(self.copy_with(query=None))
+
+
+def _aloud(request: httpx.Request) -> httpx.Request:
+    """A request whose address is whole, for who may look at its text."""
+    address = httpx.URL(request.url)
+    loud = httpx.Request(
+        request.method, address, headers=request.headers, stream=request.stream, extensions=request.extensions
+    )
+    if isinstance(loud.stream, httpx.ByteStream):
+        loud.read()
+    return loud
+
+
 class _Routed(httpx.AsyncBaseTransport):
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = _Quiet(request.url)
         return await self._client.send(request, auth=None, follow_redirects=False, stream=True)
 
     async def aclose(self) -> None:
@@ -148,6 +167,8 @@ class _Given(httpx.AsyncBaseTransport):
         self._limiter = anyio.CapacityLimiter(threads)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if isinstance(request.url, _Quiet):
+            request = _aloud(request)
         if isinstance(self._transport, httpx.AsyncBaseTransport):
             return await self._transport.handle_async_request(request)
         await request.aread()

@@ -10,6 +10,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from tenacity.wait import wait_base
 
 from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError
+from wootiv.message import Reply
 
 R = TypeVar("R")
 
@@ -35,6 +36,8 @@ def worth_retrying(error: BaseException) -> bool:
         asked = error.response.headers.get("x-should-retry")
         if asked in ("true", "false"):
             return asked == "true"
+        if isinstance(error.body, dict) and error.body.get("Code") == "RequestTimeout":
+            return True  # of S3, which gives it 400: too little came for too long
         return error.status_code in RETRIED_STATUSES or error.status_code >= 500
     return isinstance(error, APIConnectionError)
 
@@ -44,6 +47,14 @@ def is_throttled(error: BaseException) -> bool:
     return isinstance(error, APIStatusError) and (
         error.status_code == 429 or (error.status_code == 503 and error.retry_after is not None)
     )
+
+
+def maybe_carried_out(reply: Reply) -> bool:
+    """Whether a failing server, or a proxy before it, may have carried out what it was asked.
+
+    With a time to come back at, a 503 says that it did not.
+    """
+    return reply.status >= 500 and not (reply.status == 503 and "retry-after" in reply.headers)
 
 
 def rules(given: AsyncRetrying | None, max_retries: int | None) -> AsyncRetrying:

@@ -20,7 +20,7 @@ from wootiv.engine.network import Network
 from wootiv.engine.outgoing import extras, outgoing, redirect, without_secrets
 from wootiv.engine.pace import Reason, Terms
 from wootiv.engine.pools import is_direct
-from wootiv.engine.retry import again, is_throttled, rules, worth_retrying
+from wootiv.engine.retry import again, is_throttled, maybe_carried_out, rules, worth_retrying
 from wootiv.engine.settings import Settings
 from wootiv.engine.transport import never_sent, unreachable
 from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, ClientStateError
@@ -46,7 +46,11 @@ class Engine:
 
     async def send(self, call: Call[R], run: Run | None = None) -> APIResponse[R]:
         """Send a call and give its raw answer; raises `APIError`."""
-        return await Life(self, call, run).send()
+        return await self.begin(call, run).send()
+
+    def begin(self, call: Call[R], run: Run | None = None) -> "Life[R]":
+        """What a call goes through, before anything is sent."""
+        return Life(self, call, run)
 
     async def answer(self, call: Call[R], run: Run | None = None) -> R:
         """Send a call and give its typed answer; raises `APIError`."""
@@ -99,16 +103,11 @@ class Life(Generic[R]):
     """What one call has been through so far."""
 
     def __init__(self, engine: Engine, call: Call[R], run: Run | None = None) -> None:
-        self.call = call
         self.run = run
-        self.settings = engine.settings
         self.network = engine.network
         self.network.check_process()  # first: the clock of an inherited loop cannot even be asked
-        self.terms = engine.terms
         self.events = engine.events
-        self.outgoing = outgoing(call, engine.settings)
-        names = dict.fromkeys(name for name, _ in self.outgoing.headers)
-        self.request = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
+        self.turn_to(engine, call)
         self.attempts: list[Attempt] = []
         self._begun = anyio.current_time()
         self.gone_out: float | None = None
@@ -123,6 +122,15 @@ class Life(Generic[R]):
         self.deadline = math.inf if self.limit is None else self._begun + self.limit
         if run is not None and run.deadline < self.deadline:
             self.deadline, self.limit = run.deadline, run.total_timeout
+
+    def turn_to(self, engine: Engine, call: Call[R]) -> None:
+        """Have what follows go out as an engine sends a call."""
+        self.call = call
+        self.settings = engine.settings
+        self.terms = engine.terms
+        self.outgoing = outgoing(call, engine.settings)
+        names = dict.fromkeys(name for name, _ in self.outgoing.headers)
+        self.request = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
 
     async def send(self) -> APIResponse[R]:
         """Send the call and give its raw answer; raises `APIError`."""
@@ -250,7 +258,7 @@ class Life(Generic[R]):
             # A scope of the caller's that ran out together with a limit of the attempt has the say.
             await anyio.lowlevel.checkpoint_if_cancelled()  # noqa: ASYNC120 - it drops the error on purpose
             raise
-        elapsed = self._note(status=reply.status, maybe_applied=_maybe_carried_out(reply))
+        elapsed = self._note(status=reply.status, maybe_applied=maybe_carried_out(reply))
         response = APIResponse[R](
             reply.status,
             reply.headers,
@@ -340,11 +348,3 @@ class Life(Generic[R]):
             "where the API is; `python -m wootiv sandbox --port 3001` starts one to try things with"
         )
         return APIConnectionError(message, request=self.request, attempts=tuple(self.attempts))
-
-
-def _maybe_carried_out(reply: Reply) -> bool:
-    """Whether a failing server, or a proxy before it, may have carried out what it was asked.
-
-    With a time to come back at, a 503 says that it did not.
-    """
-    return reply.status >= 500 and not (reply.status == 503 and "retry-after" in reply.headers)

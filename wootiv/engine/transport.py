@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
+from inspect import isasyncgen
 from typing import Any, Self, cast
 
 import anyio
@@ -12,9 +14,9 @@ import httpx
 from msgspec import Struct, structs
 
 from wootiv.engine.pools import CLOSING, Pool
-from wootiv.engine.upload import CutShort, FormBody
+from wootiv.engine.upload import CutShort, FormBody, SourceError
 from wootiv.errors import APIConnectionError, APIError, APITimeoutError
-from wootiv.message import Form, Headers, Outgoing, Pairs, Reply, SentRequest, Timeouts
+from wootiv.message import Form, Headers, Outgoing, Pairs, Reply, SentRequest, Sink, Timeouts
 
 
 class _Address(Struct, frozen=True):
@@ -35,10 +37,11 @@ class _Prepared(Struct, frozen=True):
     address: _Address
     headers: list[tuple[bytes, bytes]]
     body: bytes | FormBody
+    take: Callable[[int, Headers], Sink | None] | None
 
 
 async def exchange(pool: Pool, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts) -> Reply:
-    """Send a request and read its reply whole.
+    """Send a request and read its reply whole, or into what the request says that takes it.
 
     Raises `APIConnectionError`, `APITimeoutError`, `APIError` for what HTTP cannot carry, and what a file or a
     transport of the caller's own raises.
@@ -53,6 +56,8 @@ async def exchange(pool: Pool, outgoing: Outgoing, secret: Pairs, timeouts: Time
         names = tuple(dict.fromkeys(name for name, _ in outgoing.headers))
         asked = SentRequest(outgoing.method, outgoing.shown_url, names)
         raise APIError(f"cannot be sent: {error}", request=asked) from error
+    except SourceError as failure:
+        raise failure.error  # noqa: B904 - as if there were nothing between the iterator and its owner
 
 
 async def _exchange(pool: Pool, request: _Prepared, timeouts: Timeouts) -> Reply:
@@ -100,7 +105,7 @@ def _prepared(outgoing: Outgoing, secret: Pairs, body: bytes | FormBody) -> _Pre
         fields["content-length"] = (b"Content-Length", b"%d" % len(body))
     for name, value in (*secret, *outgoing.headers):
         fields[name.lower()] = (name.encode(), value.encode("latin-1"))
-    return _Prepared(outgoing.method, outgoing.url, address, list(fields.values()), body)
+    return _Prepared(outgoing.method, outgoing.url, address, list(fields.values()), body, outgoing.take)
 
 
 async def _directly(door: httpcore.AsyncConnectionPool, request: _Prepared, extensions: dict[str, Any]) -> Reply:
@@ -112,11 +117,10 @@ async def _directly(door: httpcore.AsyncConnectionPool, request: _Prepared, exte
         response = await door.handle_async_request(
             httpcore.Request(request.method, url, headers=request.headers, content=body, extensions=extensions)
         )
-        content = await _whole(response.aiter_stream(), response.aclose)
+        return await _reply(request, response.status, response.headers, response.aiter_stream(), response.aclose)
     except _CORE_ERRORS as error:
         # Each has a namesake, which is what users of httpx know.
         raise getattr(httpx, type(error).__name__)(str(error)) from error
-    return _reply(response.status, response.headers, content)
 
 
 _CORE_ERRORS = (
@@ -158,6 +162,10 @@ class _FormStream(httpx.AsyncByteStream):
         return self._form
 
 
+_BUFFERED = 16
+"""Pieces that a connection may have read and not given yet."""
+
+
 async def _through_httpx(door: httpx.AsyncBaseTransport, request: _Prepared, extensions: dict[str, Any]) -> Reply:
     body = request.body
     stream = _FormStream(body) if isinstance(body, FormBody) else _Content(body)
@@ -165,30 +173,54 @@ async def _through_httpx(door: httpx.AsyncBaseTransport, request: _Prepared, ext
     if not isinstance(body, FormBody):
         sent.read()  # a transport of the caller's own may look at its `content`
     response = await door.handle_async_request(sent)
-    if response.is_stream_consumed:
+    pieces = cast("AsyncIterable[bytes]", response.stream)
+    if response.is_stream_consumed and (request.take is None or not isinstance(pieces, httpx.ByteStream)):
         content = await response.aread()  # decompressed already
-        return Reply(response.status_code, _headers(response.headers.raw), content)
-    content = await _whole(cast("httpx.AsyncByteStream", response.stream), response.aclose)
-    return _reply(response.status_code, response.headers.raw, content)
+        if request.take is None:
+            return Reply(response.status_code, _headers(response.headers.raw), content)
+        pieces = _Pieces(iter([content]))
+    return await _reply(request, response.status_code, response.headers.raw, pieces, response.aclose)
 
 
-async def _whole(pieces: AsyncIterable[bytes], close: Callable[[], Awaitable[None]]) -> bytes:
+async def _reply(
+    request: _Prepared,
+    status: int,
+    raw: list[tuple[bytes, bytes]],
+    pieces: AsyncIterable[bytes],
+    close: Callable[[], Awaitable[None]],
+) -> Reply:
     # Not httpx's aread(): it costs three more generators, and leaves them open where a body cannot be decompressed.
+    headers = _headers(raw)
     try:
-        content = b"".join([piece async for piece in pieces])
+        sink = None if request.take is None else request.take(status, headers)
+        content = b"".join([piece async for piece in pieces]) if sink is None else await _pour(pieces, sink, close)
     except BaseException:
         with anyio.move_on_after(CLOSING, shield=True):
             await close()
         raise
     await close()
-    return content
-
-
-def _reply(status: int, raw: list[tuple[bytes, bytes]], content: bytes) -> Reply:
-    headers = _headers(raw)
-    if (encoding := headers.get("content-encoding")) is not None:
+    if content and (encoding := headers.get("content-encoding")) is not None:
         content = httpx.Response(status, headers={"Content-Encoding": encoding}, content=content).content
     return Reply(status, headers, content)
+
+
+async def _pour(pieces: AsyncIterable[bytes], sink: Sink, close: Callable[[], Awaitable[None]]) -> bytes:
+    """Have a sink take in the pieces; nothing is left of them."""
+    source = aiter(pieces)
+    async for piece in source:
+        try:
+            await sink.write(piece)
+        except BaseException:
+            with anyio.move_on_after(CLOSING, shield=True):
+                await close()
+                # httpcore's generators, one inside the other, stand where they gave the piece, and nobody else would
+                # end them: a closed connection does, once what it had read before is spent.
+                with suppress(Exception):
+                    for _ in range(_BUFFERED if isasyncgen(source) else 0):
+                        await anext(source)
+            raise
+    sink.ended()
+    return b""
 
 
 def _headers(raw: list[tuple[bytes, bytes]]) -> Headers:

@@ -1,7 +1,7 @@
 """Requests to replies: routes made from the declared operations, and how errors look. No I/O."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -34,12 +34,22 @@ class Route(Struct, frozen=True):
     handler: Handler
     stateful: bool
     """Whether it reads or changes what the sandbox keeps."""
+    error: Callable[[int], Answer] | None = None
+    """How it answers if it has nothing to say beyond a status, where it is no part of the service."""
 
 
 def route(name: str, operation: Operation[Any, Any], handler: Handler, *, stateful: bool) -> Route:
     """The route of a declared operation."""
     pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", operation.template)
     return Route(name, operation.method, re.compile(pattern), operation.declaration, handler, stateful)
+
+
+_BESIDE = Declaration("", "", None, (), {}, {}, frozenset(), frozenset(), frozenset(), None)
+
+
+def beside(name: str, method: str, pattern: str, handler: Handler, error: Callable[[int], Answer]) -> Route:
+    """The route of what is no operation of the service: it takes no key, and its rate is not limited."""
+    return Route(name, method, re.compile(pattern), _BESIDE, handler, stateful=True, error=error)
 
 
 class Found(Struct, frozen=True):
@@ -52,9 +62,18 @@ class Found(Struct, frozen=True):
 class App:
     """Finds the route of a request, checks its key, and gives errors the form of the service's."""
 
-    def __init__(self, routes: list[Route], *, accepts: Callable[[str], bool], errors: ErrorShape = "nest") -> None:
+    def __init__(
+        self,
+        routes: list[Route],
+        *,
+        accepts: Callable[[str], bool],
+        errors: ErrorShape = "nest",
+        others: Sequence[Route] = (),
+    ) -> None:
         # Literal routes shadow those with parameters: /aws/buckets/health is no file called health.
         self.routes: list[Route] = sorted(routes, key=lambda one: one.pattern.groups)
+        self.others: Sequence[Route] = others
+        """What is no operation of the service."""
         self._accepts = accepts
         self._errors: ErrorShape = errors
 
@@ -64,7 +83,7 @@ class App:
 
     def find(self, request: Request) -> Found | None:
         """The operation that a request asks for, if there is one."""
-        for one in self.routes:
+        for one in (*self.routes, *self.others):
             if one.method == request.method and (match := one.pattern.fullmatch(request.path)):
                 return Found(one, match.groupdict())
         return None
@@ -80,14 +99,16 @@ class App:
         except BadSearch:
             return self._error(Refusal(500))
 
-    def error(self, status: int) -> Answer:
-        """How the service answers if it has nothing to say beyond the status."""
+    def error(self, status: int, found: Found | None = None) -> Answer:
+        """How a route answers if it has nothing to say beyond the status."""
+        if found is not None and found.route.error is not None:
+            return found.route.error(status)
         return self._error(Refusal(status, _WORDS.get(status) or _phrase(status) or None))
 
     def _served(self, request: Request, found: Found | None) -> Answer:
         if found is None:
             raise Refusal(404, f"Cannot {request.method} {request.path}")
-        if found.route.name.partition(".")[0] not in OPEN_AREAS:
+        if found.route.error is None and found.route.name.partition(".")[0] not in OPEN_AREAS:
             self._check_key(request)
         path = {name: _decoded(text) for name, text in found.texts.items()}
         return found.route.handler(Incoming(request, path, found.route.declaration))

@@ -11,7 +11,7 @@ from wootiv.client import AsyncWootiv
 from wootiv.engine.settings import ClientOptions
 from wootiv.operation import operations_of
 from wootiv.sandbox.accounts import Accounts
-from wootiv.sandbox.app import App, ErrorShape, Route, route
+from wootiv.sandbox.app import App, ErrorShape, Route, beside, route
 from wootiv.sandbox.crud import Crud
 from wootiv.sandbox.entities import SentMail, World
 from wootiv.sandbox.example import example
@@ -64,13 +64,14 @@ class Sandbox:
             raise ValueError("api_key must not be empty: without one, any key will do")
         self._key = api_key or _KEY
         self._world = World(rows, seed)
-        self.storage: Storage = Storage(_ADDRESS)
-        accounts = Accounts(self._world)
+        self.storage: Storage = Storage()
+        accounts, bucket = Accounts(self._world), self.storage.bucket
         own = self.storage.handlers() | accounts.handlers() | Mailboxes(self._world).handlers()
         self.app: App = App(
             _routes(self._world, own, Keys() if idempotency else None),
             accepts=lambda key: api_key in (None, key) or accounts.accepts(key),
             errors=errors,
+            others=[beside(name, *at, bucket.failure) for name, at in bucket.handlers().items()],
         )
         self.gate: Gate = Gate(self.app, latency=latency, throttle=throttle, keep=keep)
 

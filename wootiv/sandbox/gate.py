@@ -22,7 +22,7 @@ class Gate:
         self.latency: float = latency
         self.requests: Requests = Requests(keep)
         self._throttle = throttle
-        self._faults = Faults(route.name for route in app.routes)
+        self._faults = Faults(route.name for route in (*app.routes, *app.others))
         # A served sandbox runs in a thread of its own, the doors in process in those of their callers. A test's
         # `match` may come back in here.
         self.lock: RLock = RLock()
@@ -46,7 +46,7 @@ class Gate:
         )
         with self.lock:
             self.requests.add(received)
-            verdict = self._throttle.ask(now) if self._throttle and found else None
+            verdict = self._throttle.ask(now) if self._throttle and found and not found.route.error else None
             refused = verdict is not None and not verdict.admitted
             failure = None if refused else self._faults.meet(received)
         return Visit(self, request, found, received, verdict, failure)
@@ -82,7 +82,7 @@ class Visit(Struct, frozen=True):
         if failure is None:
             return Delivery(self._answer())
         theirs = self._answer() if failure.asks else None
-        ours = failure.answer(self.gate.app.error)
+        ours = failure.answer(lambda status: self.gate.app.error(status, self.found))
         answer = self._with_verdict(ours) if ours else theirs
         if answer is None or failure.drop:
             return None

@@ -1,43 +1,35 @@
-"""Uploads: files kept in memory, signed addresses, and the form that S3 wants posted."""
+"""Uploads: files kept in memory, and signed addresses to send them to and fetch them from."""
 
 import base64
-import hmac
-import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct
 
+from wootiv.sandbox.bucket import BUCKET, Bucket
 from wootiv.sandbox.exchange import Answer, Handler, Incoming, Refusal, Request, ok
-
-_SECRET = "sandbox-secret"  # noqa: S105 - signs nothing of worth
-_BUCKET = "wootiv-sandbox"
-_HOUR = timedelta(hours=1)
-
-
-class File(Struct, frozen=True):
-    """One part of a form that holds a file."""
-
-    field: str
-    filename: str
-    content_type: str
-    content: bytes
+from wootiv.sandbox.form import File, read_form
+from wootiv.sandbox.signature import named, sign, signed_query
 
 
 class Storage:
     """Files by path and name."""
 
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
+    def __init__(self) -> None:
         self.files: dict[str, File] = {}
+        self.bucket: Bucket = Bucket(self.files)
+        self.signed_for: float = 3600.0
+        """Seconds for which signed posts and addresses can be used; what is below 0 is over already."""
+        self.conditions: list[Any] = []
+        """What signed posts ask of a file beside its key, such as `["content-length-range", 0, 1000]`."""
 
     def handlers(self) -> dict[str, Handler]:
         """Handlers by operation."""
         return {
             "aws.create_signed_put_url": self._create_signed_put_url,
-            "aws.buckets.list": lambda _: ok({"buckets": [{"Name": _BUCKET}]}),
+            "aws.buckets.list": lambda _: ok({"buckets": [{"Name": BUCKET}]}),
             "aws.buckets.upload": lambda asked: ok(self._keep(asked.request, "file")[0], 201),
             "aws.buckets.bulk_upload": lambda asked: ok(self._keep(asked.request, "bulk"), 201),
             "aws.buckets.retrieve_file": self._signed,
@@ -45,26 +37,21 @@ class Storage:
             "aws.objects.list": lambda _: ok([{"Key": key, "Size": len(f.content)} for key, f in self.files.items()]),
         }
 
-    def _create_signed_put_url(self, asked: Incoming) -> Answer:
-        """Source: what aws-sdk's createPresignedPost gives, with a key."""
-        filename = asked.body()["filename"]
+    def signed_fields(self, fields: dict[str, str], conditions: Sequence[Any] = ()) -> dict[str, str]:
+        """Fields of a form that may be posted: these, each with its condition, and those that sign them.
+
+        Source: what aws-sdk's createPresignedPost gives.
+        """
         now = datetime.now(UTC)
-        day = now.strftime("%Y%m%d")
-        named = {
-            "key": filename,
-            "bucket": _BUCKET,
-            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-            "X-Amz-Credential": f"SANDBOX/{day}/us-east-1/s3/aws4_request",
-            "X-Amz-Date": now.strftime("%Y%m%dT%H%M%SZ"),
-        }
-        expiration = (now + _HOUR).strftime("%Y-%m-%dT%H:%M:%SZ")
-        conditions = [{name: value} for name, value in named.items()]
-        policy = base64.b64encode(msgspec.json.encode({"expiration": expiration, "conditions": conditions})).decode()
-        signature = _sign(day, policy)
-        return ok(
-            {"url": f"{self._base_url}/{_BUCKET}", "fields": {**named, "Policy": policy, "X-Amz-Signature": signature}},
-            201,
-        )
+        told = {**fields, "bucket": BUCKET, **named(now)}
+        expiration = (now + timedelta(seconds=self.signed_for)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        rules = [*({name: value} for name, value in told.items()), *conditions]
+        policy = base64.b64encode(msgspec.json.encode({"expiration": expiration, "conditions": rules})).decode()
+        return {**told, "Policy": policy, "X-Amz-Signature": sign(policy, now.strftime("%Y%m%d"))}
+
+    def _create_signed_put_url(self, asked: Incoming) -> Answer:
+        fields = self.signed_fields({"key": asked.body()["filename"]}, self.conditions)
+        return ok({"url": f"{_origin(asked.request)}/{BUCKET}", "fields": fields}, 201)
 
     def _keep(self, request: Request, field: str) -> list[dict[str, str]]:
         texts, files = read_form(request)
@@ -72,50 +59,28 @@ class Storage:
             raise Refusal(400, "Unexpected field")
         if not files:
             raise Refusal(400, "File is required")
-        return [self._stored(file, texts.get("path", "")) for file in files]
+        return [self._stored(request, file, texts.get("path", "")) for file in files]
 
-    def _stored(self, file: File, path: str) -> dict[str, str]:
+    def _stored(self, request: Request, file: File, path: str) -> dict[str, str]:
         key = f"{path}/{file.filename}".lstrip("/")
         self.files[key] = file
         return {
-            "baseUrl": f"{self._base_url}/{_BUCKET}",
+            "baseUrl": f"{_origin(request)}/{BUCKET}",
             "filename": file.filename,
             "mime": file.content_type,
             "path": path,
             "pathWithFilename": key,
-            "signedUrl": self._address(key),
+            "signedUrl": self._address(request, key),
         }
 
     def _signed(self, asked: Incoming) -> Answer:
-        return ok({"signedUrl": self._address("/".join(asked.path.values()))})
+        return ok({"signedUrl": self._address(asked.request, "/".join(asked.path.values()))})
 
-    def _address(self, key: str) -> str:
-        return f"{self._base_url}/{_BUCKET}/{quote(key)}?X-Amz-Signature={_sign('20240101', key)}"
-
-
-def _sign(day: str, text: str) -> str:
-    """AWS signature version 4 of a text."""
-    key = f"AWS4{_SECRET}".encode()
-    for step in (day, "us-east-1", "s3", "aws4_request"):
-        key = hmac.digest(key, step.encode(), sha256)
-    return hmac.new(key, text.encode(), sha256).hexdigest()
+    def _address(self, request: Request, key: str) -> str:
+        path = f"/{BUCKET}/{quote(key)}"
+        return f"{_origin(request)}{path}?{signed_query(request.headers.get('host', ''), path, self.signed_for)}"
 
 
-def read_form(request: Request) -> tuple[dict[str, str], list[File]]:
-    """Text fields and files of a multipart body; raises `Refusal`. Source: RFC 7578."""
-    match = re.search(r'boundary="?([^";]+)', request.headers.get("content-type", ""))
-    if not match:
-        raise Refusal(400, "Multipart: Boundary not found")
-    texts: dict[str, str] = {}
-    files: list[File] = []
-    for piece in (b"\r\n" + request.body).split(b"\r\n--" + match[1].encode())[1:-1]:
-        head, _, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
-        lower = {name.lower(): value for name, value in headers.items()}
-        named = dict(re.findall(r'(\w+)="([^"]*)"', lower.get("content-disposition", "")))
-        if "filename" in named:
-            kind = lower.get("content-type", "application/octet-stream")
-            files.append(File(named.get("name", ""), named["filename"], kind, content))
-        else:
-            texts[named.get("name", "")] = content.decode()
-    return texts, files
+def _origin(request: Request) -> str:
+    """Where the sandbox is, as its caller sees it."""
+    return f"http://{request.headers.get('host', 'sandbox.test')}"

@@ -233,14 +233,14 @@ def retry_after(response: APIResponse[Any] | Reply, received: datetime) -> float
         return milliseconds / 1000
     asked = [headers[name] for name in headers if name == "retry-after" or name.startswith("retry-after-")]
     # A date is held against the server's own clock, where it shows it: ours may be wrong.
-    now = _http_date(headers.get("date", "")) or received
+    now = http_date(headers.get("date", "")) or received
     return max((wait for wait in (_wait(text, now) for text in asked) if wait is not None), default=None)
 
 
 def _wait(text: str, now: datetime) -> float | None:
     if (seconds := _number(text)) is not None:
         return seconds
-    until = _http_date(text)
+    until = http_date(text)
     return max(0.0, (until - now).total_seconds()) if until else None
 
 
@@ -252,7 +252,8 @@ def _number(text: str | None) -> float | None:
     return value if 0 <= value < float("inf") else None
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """A date of a header; `None` if it is none."""
     from email.utils import parsedate_to_datetime
 
     try:

@@ -2,14 +2,14 @@
 
 import mimetypes
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from io import TextIOBase
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from wootiv.message import FileInput, Form, Pairs, Part, Source
+from wootiv.message import FileInput, Form, Pairs, Part, Source, Stream
 
 _LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 
@@ -17,8 +17,9 @@ _LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f\ud80
 def part(name: str, given: FileInput) -> Part:
     """One file of a form, under the field's name on the wire.
 
-    `given` is bytes, a path, a file opened in binary mode, or `(filename, one of these[, content type[, headers]])`.
-    Raises `TypeError` or `ValueError` for anything else, its message is what was seen.
+    `given` is bytes, a path, a file opened in binary mode, an iterator of bytes, or
+    `(filename, one of these[, content type[, headers]])`. Raises `TypeError` or `ValueError` for anything else, its
+    message is what was seen.
     """
     if not isinstance(given, tuple):
         return _part(name, given, None, None, ())
@@ -81,6 +82,8 @@ def _source(content: Any) -> tuple[Source, str | None, int | None]:
                 raise ValueError("a file that is not open for reading")
             own_name = getattr(file, "name", None)
             return file, Path(own_name).name if isinstance(own_name, str) else None, _place(file)
+        case Iterator() | AsyncIterable():
+            return Stream(content), None, None
         case _:
             raise TypeError("None" if content is None else f"a value of type {type(content).__name__}")
 
@@ -104,7 +107,7 @@ def rewindable(form: Form) -> bool:
 def frames(form: Form, boundary: str) -> Iterator[bytes | Part]:
     """The body in order: bytes to send as they are, and parts whose content stands in their place."""
     for name, value in form.fields:
-        yield f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n'.encode()
+        yield f'--{boundary}\r\nContent-Disposition: form-data; name="{quoted(name)}"\r\n\r\n{value}\r\n'.encode()
     for one in form.parts:
         yield _part_head(one, boundary)
         yield one
@@ -114,12 +117,13 @@ def frames(form: Form, boundary: str) -> Iterator[bytes | Part]:
 
 def _part_head(one: Part, boundary: str) -> bytes:
     extra = "".join(f"{name}: {value}\r\n" for name, value in one.headers)
-    disposition = f'form-data; name="{_quoted(one.name)}"; filename="{_quoted(one.filename)}"'
+    disposition = f'form-data; name="{quoted(one.name)}"; filename="{quoted(one.filename)}"'
     return (
         f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: {one.content_type}\r\n{extra}\r\n"
     ).encode()
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A name as the head of a part has it."""
     # Source: WHATWG HTML, "Multipart form data": these three are escaped, all else is sent as UTF-8.
     return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

@@ -12,7 +12,10 @@ import msgspec
 
 from wootiv.message import FileInput
 
-A_FILE = "bytes, a path, a file opened in binary mode, or (filename, one of these[, content type[, headers]])"
+A_FILE = (
+    "bytes, a path, a file opened in binary mode, an iterator of bytes, "
+    "or (filename, one of these[, content type[, headers]])"
+)
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
