@@ -69,6 +69,11 @@ def reading(face, sandbox):
     return read
 
 
+@pytest.fixture(params=["asyncio", "trio"])
+def backend(request):
+    return request.param
+
+
 @pytest.fixture
 def ids(sandbox):
     return [row["id"] for row in sandbox.tables["/contacts"]]
@@ -655,7 +660,6 @@ def test_what_ends_programs_leaves_it_as_itself_and_the_account_is_even(reading,
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_ctrl_c_in_make_that_is_caught_in_the_block_loses_no_item(sandbox, backend, concurrency):
     interrupted = []
 
@@ -678,7 +682,6 @@ def test_a_ctrl_c_in_make_that_is_caught_in_the_block_loses_no_item(sandbox, bac
         check_account(read, emails(10), sandbox)
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_items_and_make_run_in_the_thread_of_the_caller_and_see_its_context(sandbox, ids, backend):
     seen = set()
 
@@ -697,7 +700,6 @@ def test_items_and_make_run_in_the_thread_of_the_caller_and_see_its_context(sand
     assert seen == {(threading.current_thread(), "ada")}
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_items_and_make_may_use_the_client_and_another_bulk_of_it(sandbox, backend):
     with sandbox.client(backend=backend) as client:
 
@@ -739,3 +741,347 @@ def test_a_bad_row_in_the_middle_of_a_csv_is_one_failed(reading, tmp_path, sandb
     assert [(outcome.index, type(outcome.error)) for outcome in read.of(Failed)] == [(100, TypeError)]
     assert len(read.of(Succeeded)) == 199
     assert len(sandbox.tables["/contacts"]) == 250 + 199
+
+
+# The rate limit
+
+
+@pytest.mark.virtual_time
+async def test_a_rate_limit_is_a_wait(ids):
+    throttle = FixedWindow(limit=20, seconds=30, headers=False)
+    sandbox = Sandbox(rows=0, throttle=throttle)
+    async with sandbox.async_client() as client:
+        begun = anyio.current_time()
+        read = Reading(client, None, new_contact, emails(70))
+        await read.read()
+        assert 90 <= anyio.current_time() - begun < 200
+    assert len(read.of(Succeeded)) == 70
+    check_account(read, emails(70), sandbox)
+    counts = read.bulk.counts
+    assert counts.requests == len(sandbox.requests) == 70 + throttle.refused
+    assert counts.retries == throttle.refused > 0
+    assert counts.waited > 0
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(("asked", "lasts", "most"), [(50, 600, 13), (3600, 0, 2)])
+async def test_a_rate_limit_that_outlasts_ten_minutes_ends_it(sandbox, ids, asked, lasts, most):
+    sandbox.fail("*", status=429, headers={"Retry-After": f"{asked}"}, times=None)
+    async with sandbox.async_client() as client:
+        await client.bulk(calls.contacts.retrieve, []).collect()
+        begun = anyio.current_time()
+        result = await client.bulk(calls.contacts.retrieve, ids).collect()
+        assert anyio.current_time() - begun == pytest.approx(lasts, abs=0.1)
+    assert len(sandbox.requests) <= most  # and not once for each item
+    assert {type(outcome.error) for outcome in result.failed} == {RateLimitError}
+    assert result.counts.failed + result.counts.not_sent == 250
+    assert result.counts.not_sent > 200
+    assert result.counts.waited <= 600
+    assert {outcome.error.message for outcome in result.not_sent if not outcome.attempts} == {
+        "not sent: the rate limit would hold the bulk back for more than 600 s in all"
+    }
+
+
+# More than one at once
+
+
+def test_sixteen_bulks_of_threads_take_turns(backend, ids):
+    sandbox = Sandbox(rows=250, latency=0.001)
+    order, meeting = [], threading.Barrier(16)
+    with sandbox.client(backend=backend, max_connections=8) as client:
+
+        def work(name):
+            meeting.wait()
+            with client.bulk(calls.contacts.retrieve, ids[:50], concurrency=16) as outcomes:
+                for outcome in outcomes:
+                    assert isinstance(outcome, Succeeded)
+                    order.append(name)
+
+        with ThreadPoolExecutor(16) as threads:
+            for done in [threads.submit(work, name) for name in range(16)]:
+                done.result()
+    check_fair(order)
+
+
+async def test_sixteen_bulks_of_tasks_take_turns(ids):
+    sandbox = Sandbox(rows=250, latency=0.001)
+    order = []
+    async with sandbox.async_client(max_connections=8) as client:
+
+        async def work(name):
+            async with client.bulk(calls.contacts.retrieve, ids[:50], concurrency=16) as outcomes:
+                async for outcome in outcomes:
+                    assert isinstance(outcome, Succeeded)
+                    order.append(name)
+
+        async with anyio.create_task_group() as tasks:
+            for name in range(16):
+                tasks.start_soon(work, name)
+    check_fair(order)
+
+
+def check_fair(order):
+    """No bulk is through when another has hardly begun: each has a fair part of every half of the time."""
+    assert Counter(order) == dict.fromkeys(range(16), 50)
+    first_half = Counter(order[: len(order) // 2])
+    assert len(first_half) == 16
+    assert max(first_half.values()) <= 40
+    assert min(first_half.values()) >= 10
+
+
+@pytest.mark.parametrize("readers", [2, 8])
+def test_threads_share_a_bulk(sandbox, backend, ids, readers):
+    with sandbox.client(backend=backend) as client, client.bulk(calls.contacts.retrieve, iter(ids)) as outcomes:
+        with ThreadPoolExecutor(readers) as threads:
+            parts = [part.result() for part in [threads.submit(list, outcomes) for _ in range(readers)]]
+    assert sorted(outcome.index for part in parts for outcome in part) == list(range(250))
+
+
+@pytest.mark.parametrize("readers", [2, 8])
+async def test_tasks_share_a_bulk(sandbox, ids, readers):
+    got = []
+
+    async def read(outcomes):
+        async for outcome in outcomes:
+            got.append(outcome.index)
+            await anyio.lowlevel.checkpoint()
+
+    async with sandbox.async_client() as client, client.bulk(calls.contacts.retrieve, iter(ids)) as outcomes:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(readers):
+                tasks.start_soon(read, outcomes)
+    assert sorted(got) == list(range(250))
+
+
+def test_a_thread_that_still_reads_when_the_block_is_left_takes_no_item_along(sandbox, backend, ids):
+    inside, left = threading.Event(), threading.Event()
+
+    def rows():
+        yield from ids[:5]
+        inside.set()
+        left.wait(10)
+        yield from ids[5:]
+
+    def read(outcomes):
+        with pytest.raises(RuntimeError):
+            for outcome in outcomes:
+                got.append(outcome)
+
+    got = []
+    with sandbox.client(backend=backend) as client, ThreadPoolExecutor(1) as threads:
+        with client.bulk(calls.contacts.retrieve, rows()) as outcomes:
+            reading = threads.submit(read, outcomes)
+            inside.wait(10)
+        left.set()
+        reading.result(10)
+        every = sorted(outcome.index for outcome in (*got, *outcomes.unread))
+        assert every == list(range(6))
+        assert outcomes.counts.items == 6
+
+
+async def test_a_task_that_still_reads_when_the_block_is_left_is_told_so(sandbox):
+    sandbox.fail("*", delay=3600, times=None)
+
+    async def read(outcomes):
+        with pytest.raises(RuntimeError, match="inside its own `async with` block"):
+            await anext(outcomes)
+
+    async with sandbox.async_client() as client, anyio.create_task_group() as tasks:
+        async with client.bulk(new_contact, emails(1)) as outcomes:
+            tasks.start_soon(read, outcomes)
+            while not sandbox.requests:
+                await anyio.lowlevel.checkpoint()
+
+
+# The client's other promises
+
+
+def test_a_handler_hears_of_each_outcome_once(face, sandbox):
+    heard = []
+
+    def use(client, get):
+        client.on(OutcomeKnown, lambda event: heard.append(event.outcome))
+        read = Reading(client, get, new_contact, emails(30), concurrency=8)
+        with pytest.raises(OddError):
+            read.run(fail_after_ten)
+        return read
+
+    left = iter(range(10))
+
+    def fail_after_ten(_):
+        if next(left, None) is None:
+            raise OddError
+
+    read = face.session(use, transport=sandbox.transport())
+    assert sorted(heard, key=lambda outcome: outcome.index) == read.all
+
+
+def test_what_a_handler_raises_changes_nothing(reading, face, sandbox):
+    def use(client, get):
+        client.on(OutcomeKnown, lambda _: 1 / 0)
+        return Reading(client, get, new_contact, emails(5)).run()
+
+    assert len(face.session(use, transport=sandbox.transport()).of(Succeeded)) == 5
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), QuitError()], ids=repr)
+def test_what_ends_programs_passes_from_a_transport_to_the_caller_and_the_loop_lives_on(backend, error):
+    def handle(request):
+        if request.url.path.endswith("/5"):
+            raise error
+        return httpx.Response(200, json={})
+
+    options = {"api_key": "key", "base_url": "http://bulk.test", "backend": backend}
+    with Wootiv(transport=httpx.MockTransport(handle), **options) as client:
+        bulk = client.bulk(calls.contacts.delete, map(str, range(10)))
+        with pytest.raises(type(error)) as caught:
+            bulk.collect()
+        assert caught.value is error
+        assert {outcome.index for outcome in bulk.unread if isinstance(outcome, Unknown)} >= {5}
+        assert client.contacts.retrieve("1") is not None
+
+
+def test_a_closed_client_is_told_of(face, sandbox):
+    def use(client, get):
+        get(client.close())
+        with pytest.raises(ClientStateError, match="this client is closed, make a new one"):
+            Reading(client, get, new_contact, emails(3)).run()
+
+    def use_async(client, get):
+        get(client.close())
+        read = Reading(client, get, new_contact, emails(3)).run()
+        assert {(type(outcome), type(outcome.error)) for outcome in read.all} == {(NotSent, ClientStateError)}
+
+    face.session(use if face.name.startswith("blocking") else use_async, transport=sandbox.transport())
+
+
+@pytest.mark.virtual_time
+async def test_a_run_leaves_nothing_behind_when_it_is_dropped_in_the_midst(sandbox, ids):
+    """All connections can be in use at once afterwards: no slot is lost."""
+    sandbox.fail("*", delay=100, times=10)
+    async with sandbox.async_client(max_connections=10) as client:
+        with anyio.move_on_after(5):
+            await client.bulk(calls.contacts.retrieve, ids, concurrency=10).collect()
+        sandbox.fail("root.retrieve", delay=10, times=10)
+        with anyio.fail_after(10.5):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(10):
+                    tasks.start_soon(client.root.retrieve)
+
+
+# All at once
+
+
+def test_collecting_gives_the_outcomes_by_kind_each_in_order_of_the_items(face, sandbox, ids):
+    sandbox.fail("contacts.delete", drop=True, times=None, match=lambda one: ids[9] in one.path)
+
+    def make(id):
+        if id == ids[3]:
+            raise OddError
+        return calls.contacts.delete(id)
+
+    items = [*ids[:10], "nobody"]
+    result = face(lambda client: client.bulk(make, items).collect(), transport=sandbox.transport(), max_retries=0)
+    assert [outcome.index for outcome in result.succeeded] == [0, 1, 2, 4, 5, 6, 7, 8]
+    assert [outcome.index for outcome in result.failed] == [3, 10]
+    assert [outcome.index for outcome in result.unknown] == [9]
+    assert result.not_sent == []
+    assert [outcome.index for outcome in result.outcomes] == list(range(11))
+    counts = result.counts
+    assert (counts.succeeded, counts.failed, counts.unknown, counts.not_sent, counts.items) == (8, 2, 1, 0, 11)
+    with pytest.raises(BulkError, match="3 of 11 calls: 2 failed, 1 unknown") as caught:
+        result.raise_for_errors()
+    assert [type(error) for error in caught.value.exceptions] == [OddError, APIConnectionError, NotFoundError]
+    assert isinstance(caught.value, ExceptionGroup)
+
+
+def test_a_result_without_errors_raises_none(face, sandbox, ids):
+    result = face(lambda client: client.bulk(calls.contacts.delete, ids).collect(), transport=sandbox.transport())
+    result.raise_for_errors()
+
+
+def test_a_bulk_error_is_split_as_any_group():
+    error = BulkError("two", [OddError(), NotImplementedError()])
+    odd, rest = error.split(OddError)
+    assert (type(odd), type(rest)) == (BulkError, BulkError)
+    with pytest.raises(BulkError):
+        try:
+            raise error
+        except* OddError:
+            pass
+    assert [type(one) for one in pickle.loads(pickle.dumps(error)).exceptions] == [OddError, NotImplementedError]  # noqa: S301
+
+
+def test_what_collecting_had_is_not_lost_when_it_is_ended(reading, face, sandbox):
+    def rows():
+        yield from emails(20)
+        raise OddError
+
+    def use(client, get):
+        bulk = client.bulk(new_contact, rows())
+        with pytest.raises(OddError):
+            get(bulk.collect())
+        assert sorted(outcome.index for outcome in bulk.unread) == list(range(20))
+        assert bulk.counts.succeeded == 20
+
+    face.session(use, transport=sandbox.transport())
+
+
+# How it is used
+
+
+def test_it_is_used_inside_its_own_block_and_once(face, sandbox):
+    def blocking(client):
+        bulk = client.bulk(new_contact, emails(2))
+        with pytest.raises(RuntimeError, match="bulk: use it inside its own `with` block"):
+            next(bulk)
+        with bulk:
+            assert len(list(bulk)) == bulk.counts.items == 2
+        with pytest.raises(RuntimeError, match="bulk: use it inside its own `with` block"):
+            next(bulk)
+        with pytest.raises(RuntimeError, match="can be entered once"):
+            bulk.collect()
+
+    async def asynchronous(client):
+        bulk = client.bulk(new_contact, emails(2))
+        with pytest.raises(RuntimeError, match="bulk: use it inside its own `async with` block"):
+            await anext(bulk)
+        async with bulk:
+            assert len([outcome async for outcome in bulk]) == 2
+        with pytest.raises(RuntimeError, match="bulk: use it inside its own `async with` block"):
+            await anext(bulk)
+        with pytest.raises(RuntimeError, match="can be entered once"):
+            await bulk.collect()
+
+    face.session(
+        lambda client, get: blocking(client) if isinstance(client, Wootiv) else get(asynchronous(client)),
+        transport=sandbox.transport(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "items", "options", "error", "message"),
+    [
+        (None, [], {}, TypeError, r"bulk: make must be a function that gives a call, got None"),
+        (new_contact, 5, {}, TypeError, r"bulk: expected an iterable( or an async iterable)?, got a value of type int"),
+        (new_contact, [], {"concurrency": 0}, ValueError, r"concurrency: expected 1 or more, got 0"),
+        (new_contact, [], {"concurrency": "8"}, TypeError, r"concurrency: expected an int, 1 or more, got '8'"),
+        (new_contact, [], {"concurrency": True}, TypeError, r"concurrency: expected an int"),
+        (new_contact, [], {"on_error": "abort"}, ValueError, r"on_error: expected 'continue' or 'stop', got 'abort'"),
+        (new_contact, [], {"total_timeout": -1}, ValueError, r"total_timeout: expected a number of seconds, 0 or more"),
+        (new_contact, [], {"total_timeout": "1"}, TypeError, r"total_timeout: expected a number of seconds or None"),
+        (new_contact, [], {"total_timeout": float("nan")}, ValueError, r"total_timeout: expected a number of seconds"),
+    ],
+)
+@pytest.mark.parametrize("client", [AsyncWootiv, Wootiv])
+def test_wrong_arguments_are_refused_at_once(client, make, items, options, error, message):
+    with pytest.raises(error, match=message):
+        client(api_key="key").bulk(make, items, **options)
+
+
+def test_the_blocking_client_takes_no_async_iterable():
+    async def rows():
+        yield "a"
+
+    with pytest.raises(TypeError, match="bulk: expected an iterable, got a value of type async_generator"):
+        Wootiv(api_key="key").bulk(new_contact, rows())

@@ -79,21 +79,25 @@ class Job(Struct, Generic[I, R]):
         kind = Unknown if self.may_stand else NotSent
         return kind(self.index, self.item, error, error.attempts)
 
-    def ended(self, life: Life[R], error: Exception) -> Outcome[I, R]:
+    def ended(self, error: Exception) -> Outcome[I, R]:
         """The outcome of a call that ended in an error."""
-        if not isinstance(error, APIError):
-            if isinstance(life.call.body, Form) and not self.may_stand:  # of a file: what was cut off is no request
-                return Failed(self.index, self.item, error, tuple(life.attempts))
+        life = self.life
+        is_file = life is not None and isinstance(life.call.body, Form)  # what is cut off there is no request
+        if life is not None and not isinstance(error, APIError) and (self.may_stand or not is_file):
             told = life.broken_off(f"{type(error).__name__} was raised")  # by a transport or a type of the caller's own
-            told.__cause__ = error
-            kind = Unknown if self.may_stand else Failed
-            return kind(self.index, self.item, told, told.attempts)
-        if self.may_stand:
-            return Unknown(self.index, self.item, error, error.attempts)
-        of_the_run = life.late and life.run is not None and life.deadline == life.run.deadline
-        if of_the_run or isinstance(error, ClientStateError):
-            return NotSent(self.index, self.item, error, error.attempts)
-        return Failed(self.index, self.item, error, error.attempts)
+            told.__cause__, error = error, told
+        attempts = tuple(life.attempts) if life is not None else ()
+        if isinstance(error, APIError):
+            if self.may_stand:
+                return Unknown(self.index, self.item, error, attempts)
+            if isinstance(error, ClientStateError) or self._ran_out_of_the_runs_time:
+                return NotSent(self.index, self.item, error, attempts)
+        return Failed(self.index, self.item, error, attempts)
+
+    @property
+    def _ran_out_of_the_runs_time(self) -> bool:
+        life = self.life
+        return life is not None and life.late and life.run is not None and life.deadline == life.run.deadline
 
 
 class Crew(Generic[I, R]):
@@ -250,17 +254,19 @@ class Crew(Generic[I, R]):
             self._settle(job, job.broken_off(self._why))
 
     async def _outcome(self, job: Job[I, R], call: Call[R]) -> Outcome[I, R]:
-        job.life = life = self._engine.begin(call, self._run)
         try:
-            response = await life.send()
+            job.life = self._engine.begin(call, self._run)
+            response = await job.life.send()
             return Succeeded(job.index, job.item, response.parse(), response.attempts)
         except Exception as error:  # noqa: BLE001 - not BaseException: cancellation and Ctrl-C end the block
-            if isinstance(error, APIStatusError) and self._is_out_of_patience(life, error):
+            if self._is_out_of_patience(job, error):
                 self.end(f"the rate limit would hold the bulk back for more than {MAX_WAIT:g} s in all")
-            return job.ended(life, error)  # noqa: ASYNC910 - the call waits, or nobody waits for this task
+            return job.ended(error)  # noqa: ASYNC910 - the call waits, or nobody waits for this task
 
-    def _is_out_of_patience(self, life: Life[R], error: APIStatusError) -> bool:
-        return is_throttled(error) and (life.impatient or not self._run.affords(error.retry_after or 0.0))
+    def _is_out_of_patience(self, job: Job[I, R], error: Exception) -> bool:
+        if job.life is None or not isinstance(error, APIStatusError) or not is_throttled(error):
+            return False
+        return job.life.impatient or not self._run.affords(error.retry_after or 0.0)
 
 
 _COUNTED: dict[type, str] = {Succeeded: "succeeded", Failed: "failed", Unknown: "unknown", NotSent: "not_sent"}

@@ -11,6 +11,7 @@ _GROWTH = 0.05
 """What is added to the rate that was found..."""
 _PATIENCE = 20
 """...after so many times as long as a refusal costs; the longer after, the more, with the third power."""
+_LEAST = 0.8
 _KEPT = 60
 """How many times as long it is kept where nobody had to wait for it; a minute at least."""
 
@@ -89,14 +90,14 @@ class Learned:
 
     def _find(self, now: float, refused: float) -> None:
         # Where nobody said how long to wait, it opened some time between the last two that went ahead.
-        end = now if self._told else (now + self._refused_at_last) / 2
+        end = now if self._told else (2 * now + self._refused_at_last) / 3
         by_windows = len(self._passed) / (end - self._passed[0])
         before = [sent for sent in self._passed if sent <= refused]
         if self.rate is None or self._burst is None:
             self._found, self._doubles = by_windows, self._told
             self._burst = len(before), refused - self._passed[0]
         else:
-            least = max(self._found, self.rate / 4) if self._doubles else self.rate / 2
+            least = max(self._found, self.rate / 4) if self._doubles else self.rate * _LEAST
             found = max(by_windows, _by_bucket(before, refused, *self._burst), least)
             self._found, self._doubles = min(found, self.rate), False
         self.rate = self._found

@@ -14,9 +14,9 @@ from wootiv.message import Reply
 from wootiv.wire.decode import retry_after
 from wootiv.wire.quota import Quota, quotas
 
-Reason: TypeAlias = Literal["refused", "spent", "turn"]
+Reason: TypeAlias = Literal["refused", "spent", "turn", "news"]
 """What a request waits for: the end of a pause that the server asked for, or of a window of which nothing remains;
-or those before it, and its own place in an even row."""
+or those before it, and its own place in an even row; or what the answer of one before it says, which may come any time."""
 
 _SPREAD = 0.35
 """Where n remain, the next one waits for this to the power of n of the time to the reset.
@@ -165,9 +165,9 @@ class Pace:
         opens: float = -math.inf
         reason: Reason = "turn"
         if self._out >= self._width or (in_a_run and not self._heard and self._under_way):
-            opens = self._last + _STUCK
-        if self._learned.rate is not None:
-            opens = max(opens, self._learned.opens_at)
+            opens, reason = self._last + _STUCK, "news"
+        if self._learned.rate is not None and self._learned.opens_at > opens:
+            opens, reason = self._learned.opens_at, "turn"
         for budget in self._budgets.values():
             at, why = budget.opens(self._last, now, self._not_counted(now))
             if at > opens:
@@ -267,7 +267,7 @@ class Pace:
             asked = max(spent, default=0.0)
         wait = asked
         if sent.number > self._cut:  # else it is no news: what was under way when it paused is refused too
-            wait = max(asked, min(_FIRST_WAIT * _GROWTH ** min(self._strikes, 100), _LONGEST_WAIT))
+            wait = asked or min(_FIRST_WAIT * _GROWTH ** min(self._strikes, 100), _LONGEST_WAIT)
             self._strikes += 1
             self._crowded |= bool(self._budgets)
             self._budgets.clear()

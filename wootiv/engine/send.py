@@ -210,7 +210,7 @@ class Life(Generic[R]):
         """
         if anyio.current_time() + seconds >= self.deadline:
             raise _OutOfTime
-        if reason != "turn":
+        if reason in ("refused", "spent"):
             self.impatient = not (self.run.affords(seconds) if self.run else seconds <= self.settings.max_retry_after)
             if self.impatient:
                 return None

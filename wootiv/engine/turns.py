@@ -131,11 +131,11 @@ class Turns(Generic[Pool]):
         while True:
             now = anyio.current_time()
             opens, reason = self._opens(line, who, now)
-            if line.first() is not waiter and (opens <= now or reason == "turn"):
+            if line.first() is not waiter and (opens <= now or reason in ("turn", "news")):
                 opens, reason = math.inf, "turn"
             if opens <= now:
                 return True  # noqa: ASYNC910 - what takes a slot and goes out follows
-            within = who.patience(0.0 if opens == math.inf else opens - now, reason)
+            within = who.patience(0.0 if opens == math.inf or reason == "news" else opens - now, reason)
             if within is None:
                 return False  # noqa: ASYNC910 - as above
             with within:
@@ -146,7 +146,7 @@ class Turns(Generic[Pool]):
         while True:
             await waiter.rung(until - anyio.current_time())
             opens, other = self._opens(line, who, anyio.current_time())
-            if reason == "turn" or other != reason or opens > until:
+            if reason in ("turn", "news") or other != reason or opens > until:
                 return
             until = opens
 
