@@ -14,12 +14,13 @@ from wootiv.cursor import PageData
 from wootiv.engine.blocking_bulk import Bulk
 from wootiv.engine.crew import BulkPlan, OnError
 from wootiv.engine.events import Events, Hook
+from wootiv.engine.fetch import PageFetch
 from wootiv.engine.gather import gather
 from wootiv.engine.hosting import HostedBlock
 from wootiv.engine.loop import Caller, run_in_caller
 from wootiv.engine.pace import RateLimit
 from wootiv.engine.portal import Portal
-from wootiv.engine.send import Engine, PageFetch
+from wootiv.engine.send import Engine
 from wootiv.engine.settings import ClientOptions, WithOptions
 from wootiv.events import Event
 from wootiv.message import APIResponse, Pairs, SizedFile
@@ -56,7 +57,8 @@ class BlockingRunner:
     def run_list(self, call: Call[PageData[T]]) -> Page[T]:
         """The first page of the list that starts with the call."""
         __tracebackhide__ = True
-        return fetched(BlockingFetch(self.engine.fetch(call), self.portal), self.engine.start_of(call))
+        fetch = PageFetch(self.engine, call)
+        return fetched(BlockingFetch(fetch, self.portal), fetch.start)
 
 
 class BlockingFetch(Generic[T]):
@@ -136,7 +138,8 @@ class Wootiv(Api[Blocking]):
         Up to `concurrency` calls are under way, or have outcomes that wait for the reader; items are read no further
         ahead. With `on_error="stop"` no more is sent once an item did not succeed. A create without an answer is not
         sent again, and is `Unknown`, unless `resend_unknown` is set. A rate limit is a wait, up to 600 s in all.
-        `total_timeout` is in seconds, from the block's start: then what is left is `NotSent`.
+        `total_timeout` is in seconds, from the block's start. What has a length is then read to its end, as `NotSent`;
+        an iterator is read no further.
         """
         plan = BulkPlan(make, concurrency, on_error, resend_unknown, total_timeout)
         return Bulk(self._engine, self._host, plan, items)

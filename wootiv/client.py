@@ -14,6 +14,7 @@ from wootiv.engine import log
 from wootiv.engine.bulk import AsyncBulk
 from wootiv.engine.crew import BulkPlan, OnError
 from wootiv.engine.events import Events, Hook
+from wootiv.engine.fetch import PageFetch
 from wootiv.engine.gather import gather
 from wootiv.engine.network import Network
 from wootiv.engine.pace import RateLimit
@@ -59,7 +60,8 @@ class AsyncRunner:
 
     def run_list(self, call: Call[Any]) -> AsyncPaginator[Any]:
         """The list that starts with the call."""
-        return AsyncPaginator(self.engine.fetch(call), self.engine.start_of(call))
+        fetch = PageFetch(self.engine, call)
+        return AsyncPaginator(fetch, fetch.start)
 
 
 def new_engine(options: ClientOptions, name: str, events: Events) -> Engine:
@@ -165,7 +167,8 @@ class AsyncWootiv(Api[Async]):
         Up to `concurrency` calls are under way, or have outcomes that wait for the reader; items are read no further
         ahead. With `on_error="stop"` no more is sent once an item did not succeed. A create without an answer is not
         sent again, and is `Unknown`, unless `resend_unknown` is set. A rate limit is a wait, up to 600 s in all.
-        `total_timeout` is in seconds, from the block's start: then what is left is `NotSent`.
+        `total_timeout` is in seconds, from the block's start. What has a length is then read to its end, as `NotSent`;
+        an iterator is read no further.
         """
         plan = BulkPlan(make, concurrency, on_error, resend_unknown, total_timeout)
         return AsyncBulk(self._engine, plan, items)

@@ -27,6 +27,11 @@ class Fetch(Protocol[T]):
         """Of the operation, such as `contacts.list`."""
         ...
 
+    @property
+    def total_timeout(self) -> float | None:
+        """The list's own limit, in seconds."""
+        ...
+
     def __call__(self, query: Pairs, /, run: Run | None = None) -> Coroutine[Any, Any, PageData[T]]:
         """Send the operation with another query, as part of a run if one is given."""
         ...
@@ -89,7 +94,7 @@ class AsyncConcurrentList(Generic[T]):
     async def __aenter__(self) -> Self:
         if self._entered is not None:
             raise RuntimeError(f"{self._fetch.name}: a list read side by side can be entered once")
-        self._run = Run(self._how.total_timeout)
+        self._run = Run(self._fetch.total_timeout if self._how.total_timeout is None else self._how.total_timeout)
         self._entered = _Window(self._how.concurrency, self._get, ordered=self._how.ordered)
         window = await self._entered.__aenter__()
         self._is_open = True

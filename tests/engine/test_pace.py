@@ -7,6 +7,7 @@ import pytest
 
 from wootiv.engine.learned import Learned
 from wootiv.engine.pace import Pace
+from wootiv.engine.turns import _Line
 from wootiv.message import Headers, Reply
 
 
@@ -43,10 +44,18 @@ def test_of_a_run_one_goes_ahead_until_there_was_an_answer():
     pace = Pace()
     assert opens(pace, 0.0, in_a_run=True) == 0
     first = pace.send(0.0)
-    assert opens(pace, 0.0, in_a_run=True) == 1  # not for ever: it may be a large upload
+    assert opens(pace, 0.0, in_a_run=True) == 1
     assert opens(pace, 0.0) == 0
     pace.ended(first, answer(), 0.1)
     assert opens(pace, 0.1, in_a_run=True) == 0
+
+
+def test_of_a_run_one_that_goes_ahead_may_be_a_large_upload_and_is_not_waited_for_for_ever():
+    pace = Pace()
+    pace.send(0.0)
+    for _ in range(20):
+        assert opens(pace, 1.0, in_a_run=True) == 0
+        pace.send(1.0)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +69,7 @@ def test_of_a_run_one_goes_ahead_until_there_was_an_answer():
         (answer(429, retry_after=2, ratelimit='"a";r=0;t=9'), 2),
         (answer(429), 0.1),
         (answer(429, retry_after=0), 0.1),
+        (answer(429, retry_after="soon"), 0.1),
     ],
 )
 def test_a_refusal_pauses_as_long_as_it_says(refusal, seconds):
@@ -148,11 +158,11 @@ def test_as_many_go_as_remain_and_are_not_under_way():
     pace = Pace()
     ask(pace, 0.0, told(40, 10))
     sent = 0
-    while opens(pace, 0.0) == 0 or pace.opens(0.0, in_a_run=False)[1] == "turn":
+    while opens(pace, 0.0) < 1:
         pace.send(0.0)
         sent += 1
     assert sent == 40
-    assert pace.opens(0.0, in_a_run=False) == (10, "spent")
+    assert pace.opens(0.0, in_a_run=False) == (10, "news")  # or as soon as an answer tells of more
 
 
 def test_the_last_of_a_window_go_one_after_another_but_not_slowly():
@@ -259,6 +269,14 @@ def test_a_limit_that_holds_nothing_back_may_be_forgotten():
     assert pace.is_forgettable(10.0)
 
 
+def test_sleeps_that_end_late_take_nothing_of_a_known_rate():
+    line, now = _Line(50.0), 0.0
+    for _ in range(500):
+        line.send(now)
+        now = max(now, line.opens_at) + 0.004
+    assert now == pytest.approx(10, abs=0.1)
+
+
 # What refusals teach
 
 
@@ -358,7 +376,7 @@ def test_where_others_use_the_key_too_the_rate_is_learned_beside_the_headers():
     assert pace.state(1.5, None, 0).learned_rate == pytest.approx(9 / 1.5)
 
 
-def test_a_rate_once_found_falls_by_half_at_most():
+def test_a_rate_once_found_falls_by_a_fifth_at_most():
     learned = Learned()
     for now in range(10):
         learned.passed(now / 10, recent=True)
@@ -367,4 +385,13 @@ def test_a_rate_once_found_falls_by_half_at_most():
     found = learned.rate
     learned.refused(1.2, told=False)
     learned.passed(100.0, recent=True)
-    assert learned.rate == pytest.approx(found / 2)
+    assert learned.rate == pytest.approx(found * 0.8)
+
+
+def test_no_rate_is_learned_out_of_nothing():
+    learned = Learned()
+    for _ in range(5):
+        learned.refused(0.0, told=True)
+        learned.passed(0.0, recent=True)
+        learned.sent(0.0)
+    assert 0 < learned.rate < math.inf

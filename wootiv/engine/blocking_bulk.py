@@ -1,7 +1,7 @@
 """A bulk of calls for blocking code: items are read, and calls made, in the caller's thread."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractAsyncContextManager
 from itertools import islice, starmap
 from types import TracebackType
@@ -36,6 +36,7 @@ class Bulk(Generic[I, R]):
         self._crew = Crew(engine, plan)
         self._host = host
         self._jobs: Iterator[Job[I, R]] = starmap(Job, enumerate(items))
+        self._is_finite = isinstance(items, Sized)
         self._exhausted = False
         self._error: Exception | None = None
         self._turn = threading.Lock()
@@ -91,6 +92,9 @@ class Bulk(Generic[I, R]):
 
     def _wants_an_item(self, hosted: HostedBlock) -> bool:
         if self._exhausted or hosted.is_over:
+            return False
+        if self._crew.over is not None and not self._is_finite and self._unmade() is None:
+            self._exhausted = True
             return False
         return self._crew.room > 0 or self._unmade() is not None
 

@@ -1,11 +1,13 @@
 """Many calls side by side: exactly one outcome for each item, however it ends."""
 
-from collections.abc import AsyncIterable, Iterable
+import math
+from collections.abc import AsyncIterable, Iterable, Sized
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
+from msgspec import UNSET
 
 from wootiv.engine.crew import BulkPlan, Crew, Job
 from wootiv.engine.items import each
@@ -19,14 +21,16 @@ R = TypeVar("R")
 class AsyncBulk(Generic[I, R]):
     """A bulk of calls: `async with` owns the tasks, `async for` gives exactly one outcome for each item, as they come.
 
-    Items are read no further ahead than there is room. What reading them raises comes after the outcomes of what was
-    read before. After the block, however it ended, `counts` is exact and `unread` has the outcomes of all items that
-    were read and that the reader did not get; what was not read from `items` is still there.
+    Items are read no further ahead than there is room. Once nothing more is sent, what has a length is read to its end,
+    and an iterator no further. What reading them raises comes after the outcomes of what was read before. After the
+    block, however it ended, `counts` is exact and `unread` has the outcomes of all items that were read and that the
+    reader did not get; what was not read from `items` is still there.
     """
 
     def __init__(self, engine: Engine, plan: BulkPlan[I, R], items: Iterable[I] | AsyncIterable[I]) -> None:
         self._crew = Crew(engine, plan)
         self._items = each(items, "bulk")
+        self._is_finite = isinstance(items, Sized)
         self._read = 0
         self._exhausted = False
         self._error: Exception | None = None
@@ -91,13 +95,23 @@ class AsyncBulk(Generic[I, R]):
             while self._crew.room <= 0:
                 self._room = anyio.Event()
                 await self._room.wait()
-            await self._read_one()
+            if self._crew.over is None or self._is_finite:
+                await self._read_one()
+            else:
+                self._end(None)
 
     async def _read_one(self) -> None:
         job: Job[I, R] = Job(self._read)
         self._crew.waiting.append(job)
         try:
-            job.item = await anext(self._items)  # to where it belongs: no Ctrl-C comes between
+            with anyio.CancelScope(deadline=math.inf if self._is_finite else self._crew.deadline) as scope:
+                self._crew.reading = None if self._is_finite else scope
+                job.item = await anext(self._items)  # to where it belongs: no Ctrl-C comes between
+            if job.item is UNSET:
+                del self._crew.waiting[-1]
+                self._crew.begin_waiting()  # it says what is over
+                self._end(None)
+                return
             self._read += 1
         except Exception as error:  # noqa: BLE001 - raised where the outcomes have been read
             del self._crew.waiting[-1]

@@ -112,6 +112,8 @@ class Crew(Generic[I, R]):
         self.over: str | None = None
         """Why no more is sent."""
         self.left = False
+        self.reading: anyio.CancelScope | None = None
+        """What reading an item waits in, where it is not worth waiting for once no more is sent."""
         self._engine = engine
         self._run = Run()
         self._tasks = Tasks()
@@ -140,6 +142,11 @@ class Crew(Generic[I, R]):
     def start(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a function in a task of the crew's own."""
         self._tasks.start(function)
+
+    @property
+    def deadline(self) -> float:
+        """When its time is up, on the loop's clock."""
+        return self._run.deadline
 
     @property
     def is_idle(self) -> bool:
@@ -193,6 +200,8 @@ class Crew(Generic[I, R]):
         """Send no more, and give back what is not on the wire; what is, goes on to its answer."""
         if self.over is None:
             self.over = why
+            if self.reading is not None:
+                self.reading.cancel()
             for job in self._busy.values():
                 if job.scope is not None and (job.life is None or (job.life.gone_out is None and not job.may_stand)):
                     job.scope.cancel()

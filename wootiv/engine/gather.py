@@ -5,10 +5,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from wootiv.call import Call
-from wootiv.engine.items import each
+from wootiv.engine.items import Items, each
 from wootiv.engine.send import Engine
+from wootiv.errors import APITimeoutError
 from wootiv.run import Run, check_count, check_seconds
 from wootiv.tasks import Tasks
 from wootiv.wire.words import kind_of
@@ -27,7 +29,7 @@ async def gather(
         gathering = _Gathering(engine, Run(total_timeout, resend_unknown=False), tasks)
         try:
             while not gathering.errors:
-                gathering.start(await anext(given))
+                gathering.start(await gathering.in_time(given))
                 await gathering.no_more_than(concurrency - 1)
         except StopAsyncIteration:
             pass
@@ -50,6 +52,13 @@ class _Gathering:
         self._tasks = tasks
         self._under_way: dict[int, anyio.CancelScope] = {}
         self._changed = anyio.Event()
+
+    async def in_time(self, calls: Items[Any]) -> object:
+        """The next call; raises `APITimeoutError` where waiting for it takes too long."""
+        with anyio.CancelScope(deadline=self._run.deadline):
+            return await anext(calls)
+        await anyio.lowlevel.checkpoint_if_cancelled()  # a scope of the caller's that ran out too has the say
+        raise APITimeoutError(f"gather: total_timeout of {self._run.total_timeout:g} s ran out")
 
     def start(self, call: object) -> None:
         """Send a call; raises `TypeError` for what is none."""

@@ -12,8 +12,11 @@ _GROWTH = 0.05
 _PATIENCE = 20
 """...after so many times as long as a refusal costs; the longer after, the more, with the third power."""
 _LEAST = 0.8
+"""How much of the rate is left at least after a refusal, once it does not double any more."""
 _KEPT = 60
 """How many times as long it is kept where nobody had to wait for it; a minute at least."""
+_TICK = 0.001
+"""Seconds; what took less, took so long."""
 
 
 class Learned:
@@ -77,7 +80,7 @@ class Learned:
 
     def _opened(self, now: float, refused: float) -> None:
         """Go on from the last refusal."""
-        cost = now - refused
+        cost = max(now - refused, _TICK)
         if self._burst is None:
             while self._passed and self._passed[0] < refused - max(1.0, cost):
                 self._passed.popleft()  # long before
@@ -89,9 +92,9 @@ class Learned:
         self._refused, self._told = None, False
 
     def _find(self, now: float, refused: float) -> None:
-        # Where nobody said how long to wait, it opened some time between the last two that went ahead.
+        # Where nobody says how long to wait, it has opened some time between the last two that went ahead.
         end = now if self._told else (2 * now + self._refused_at_last) / 3
-        by_windows = len(self._passed) / (end - self._passed[0])
+        by_windows = len(self._passed) / max(end - self._passed[0], _TICK)
         before = [sent for sent in self._passed if sent <= refused]
         if self.rate is None or self._burst is None:
             self._found, self._doubles = by_windows, self._told

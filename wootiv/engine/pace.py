@@ -122,9 +122,9 @@ class _Budget:
             return -math.inf, "turn"
         level = self.remaining - not_counted
         if level < 1:
-            return self.resets_at, "spent"
+            return self.resets_at, "spent" if self.remaining < 1 else "news"
         gap = (self.resets_at - last) * _SPREAD**level
-        return last + (gap if self.fills else min(gap, _TRIAL)), "turn"
+        return last + (gap if self.fills else min(gap, _TRIAL)), "news"
 
 
 class Pace:
@@ -164,8 +164,10 @@ class Pace:
             return self.paused_until, "refused"
         opens: float = -math.inf
         reason: Reason = "turn"
-        if self._out >= self._width or (in_a_run and not self._heard and self._under_way):
+        if self._out >= self._width:
             opens, reason = self._last + _STUCK, "news"
+        elif in_a_run and not self._heard and self._under_way:
+            opens, reason = next(iter(self._under_way.values())) + _STUCK, "news"
         if self._learned.rate is not None and self._learned.opens_at > opens:
             opens, reason = self._learned.opens_at, "turn"
         for budget in self._budgets.values():

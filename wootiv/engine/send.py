@@ -4,16 +4,14 @@ import math
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.lowlevel
-from msgspec import UNSET, Raw, structs
+from msgspec import UNSET, structs
 
 from wootiv.call import Call
-from wootiv.concurrent import Fetch
-from wootiv.cursor import Cursor, PageData, begin
 from wootiv.engine import log
 from wootiv.engine.events import Events
 from wootiv.engine.network import Network
@@ -30,7 +28,6 @@ from wootiv.wire.decode import problem
 from wootiv.wire.files import rewindable
 
 R = TypeVar("R")
-T = TypeVar("T")
 
 _REDIRECTS = 5
 
@@ -55,44 +52,6 @@ class Engine:
     async def answer(self, call: Call[R], run: Run | None = None) -> R:
         """Send a call and give its typed answer; raises `APIError`."""
         return (await self.send(call, run)).parse()
-
-    def start_of(self, call: Call[Any]) -> Cursor:
-        """Where a list starts, with what this client sends by default among its conditions."""
-        cursor = call.cursor or begin("whole", call.query)
-        return cursor.within(self.settings.query)
-
-    def fetch(self, call: Call[PageData[T]]) -> "PageFetch[T]":
-        """What gets one page of a list."""
-        return PageFetch(self, call)
-
-
-class PageFetch(Generic[T]):
-    """Gets the pages of one list."""
-
-    def __init__(self, engine: Engine, call: Call[PageData[T]]) -> None:
-        self._engine = engine
-        self._call = call
-        self._fetched = 0
-        self._total: int | None = None
-
-    @property
-    def name(self) -> str:
-        """Of the operation."""
-        return self._call.operation
-
-    async def __call__(self, query: Pairs, /, run: Run | None = None) -> PageData[T]:
-        """Send the list's call with another query."""
-        page = await self._engine.answer(self._call.at(query), run)
-        self._fetched += 1
-        if self._fetched == 1:
-            self._total = page.total  # by key, later pages tell only of the rest
-        self._engine.events.page_fetched(self._call, self._fetched, len(page.data), self._total)
-        return page
-
-    def raw(self) -> Fetch[Raw]:
-        """The same list, each row as the server sent it."""
-        call: Call[Any] = self._call
-        return PageFetch(self._engine, structs.replace(call, answer=PageData[Raw]))
 
 
 class _OutOfTime(Exception):  # noqa: N818 - never leaves this module
