@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from wootiv import Wootiv, calls
-from wootiv.query import after
+from wootiv.conditions import after
 
 
 def _ids(rows):
