@@ -120,8 +120,11 @@ def joined(operator: str, *conditions: Condition) -> Condition:
         if not isinstance(one, Condition):  # pyright: ignore[reportUnnecessaryIsInstance] - of who has no checker
             message = f"conditions are joined with conditions, {_PARENTHESES}; got {describe(one)}"
             raise TypeError(message)
-    if len(conditions) == 1:
-        return conditions[0]
+    if len(conditions) < 2:
+        if conditions:
+            return conditions[0]
+        message = "there is no condition to join, one at least was expected"
+        raise ValueError(message)
     parts = [part for one in conditions for part in (one.parts if one.operator == operator else (one,))]
     return Condition(operator, parts=tuple(parts))
 

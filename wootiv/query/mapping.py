@@ -40,21 +40,23 @@ def _check_joined(value: Any, path: str) -> None:
 def _check_field(operators: Mapping[str, Any], path: str) -> None:
     for name, value in operators.items():
         at = f"{path}[{name!r}]"
+        operator = f"${name.removeprefix('$')}"  # the server takes its operators without the $ too
         if name == "$or" and isinstance(value, Mapping):
             _check_field(value, at)
-        elif name not in OPERATORS:
-            near = nearest(name, OPERATORS) or _not(name)
+        elif operator not in OPERATORS:
+            near = _not(name) or nearest(name, OPERATORS)
             raise Unfit(path, "compared by operators that the server knows", f"{name!r}{near}")
-        elif name in ("$isnull", "$notnull") and not value:
-            other = "$notnull" if name == "$isnull" else "$isnull"
-            raise Unfit(
-                at, f"True, whatever else it is the server reads as True or as null; there is {other}", str(value)
-            )
+        elif operator in _OTHERS and not value:
+            raise Unfit(at, "True, the server asks no further", f"{value}; for the opposite say {_OTHERS[operator]}")
         elif value is None:
             raise Unfit(
                 at, "a value", "None: the server would look for null, as $isnull does; the opposite is $notnull"
             )
 
 
+_OTHERS = {"$isnull": "$notnull", "$notnull": "$isnull"}
+
+
 def _not(name: str) -> str:
-    return ": there is no negation, but each operator has its opposite" if "not" in name.lower() else ""
+    negates = name.lower().removeprefix("$") in ("not", "nor")
+    return ": there is no negation, but most operators have an opposite" if negates else ""
