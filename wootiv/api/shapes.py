@@ -99,7 +99,8 @@ class ListConditions(TypedDict, total=False):
     fields: Annotated[Sequence[str], Mark.COMMA]
     """Fields to send, by their names on the wire; the id comes always. All others then read `None`."""
     where: Annotated[Condition, Mark.WHERE]
-    """A condition made by `wootiv.query`: `field("email").ends("@example.com")`; it holds beside all others."""
+    """A condition made with `wootiv.query`: `field("email").ends("@example.com")`. It holds beside all others, and is
+    sent as `s`, or as `filter` or `or` where these are shorter."""
     s: str | Mapping[str, object]
     """A search condition, as JSON text or as a mapping: `{"firstName": {"$starts": "A"}}`."""
     filter: Annotated[Sequence[str], Mark.LIST]

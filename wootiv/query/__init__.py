@@ -2,8 +2,8 @@
 
     from wootiv.query import asc, field
 
-    at_home = field("email").ends("@example.com") & (field("phoneNumber") != None)
-    client.contacts.list(where=at_home | (field("firstName") == "Ada"), sort=asc("lastName"))
+    reachable = field("email").ends("@example.com") & field("phoneNumber").not_null()
+    client.contacts.list(where=reachable | (field("firstName") == "Ada"), sort=asc("lastName"))
 
 Fields go by their names on the wire. The parentheses are needed: Python's `&` and `|` bind tighter than `==`.
 """

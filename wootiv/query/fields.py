@@ -24,19 +24,19 @@ class _Named(Struct, frozen=True, eq=False):
         return Condition(operator + self._case, self.name, value)
 
     def starts(self, text: str) -> Condition:
-        """Text that starts so; `%` and `_` in it are wildcards."""
+        """Text that starts so. `%` in it stands for any text, `_` for any character."""
         return self._is("$starts", text)
 
     def ends(self, text: str) -> Condition:
-        """Text that ends so; `%` and `_` in it are wildcards."""
+        """Text that ends so; `%` and `_` as in `starts`."""
         return self._is("$ends", text)
 
     def contains(self, text: str) -> Condition:
-        """Text that has this in it; `%` and `_` in it are wildcards."""
+        """Text that has this in it; `%` and `_` as in `starts`."""
         return self._is("$cont", text)
 
     def excludes(self, text: str) -> Condition:
-        """Text that has nothing like this in it; `%` and `_` in it are wildcards."""
+        """Text that has nothing like this in it; `%` and `_` as in `starts`."""
         return self._is("$excl", text)
 
     if not TYPE_CHECKING:  # so that checkers refuse it too
@@ -92,11 +92,11 @@ class Field(_Named, frozen=True, eq=False):
         return self._is("$notin", some) if some or not unwanted else self.not_null()
 
     def is_null(self) -> Condition:
-        """There is no value."""
+        """Null: there is no value."""
         return self._is("$isnull", None)
 
     def not_null(self) -> Condition:
-        """There is a value."""
+        """Not null: there is a value."""
         return self._is("$notnull", None)
 
     @property
