@@ -47,14 +47,6 @@ def test_rows_that_nothing_says_how_to_ask_for_are_told():
         assert following(begin("members", ()), page) is None
 
 
-def test_rows_after_an_id_want_the_order_of_ids_from_the_client_too(face, sandbox):
-    def ask(client, get):
-        with pytest.raises(ValueError, match=r"^contacts\.list: after cannot be joined with what the client .*, sort$"):
-            get(client.contacts.list(after="x"))
-
-    face.session(ask, transport=sandbox.transport(), default_query={"sort": "email,ASC"})
-
-
 def test_a_default_condition_holds_beside_the_id_to_start_after(face, sandbox):
     def ask(client, get):
         every = [row.id for row in get(client.contacts.list())]
