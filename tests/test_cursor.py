@@ -45,3 +45,14 @@ def test_rows_that_nothing_says_how_to_ask_for_are_told():
     page = PageData(data=[{"id": "1"}], total=3)
     with pytest.warns(UserWarning, match="sent 1 of 3 rows"):
         assert following(begin("members", ()), page) is None
+
+
+def test_a_default_condition_holds_beside_the_id_to_start_after(face, sandbox):
+    def ask(client, get):
+        every = [row.id for row in get(client.contacts.list())]
+        assert [row.id for row in get(client.contacts.list(after=every[3]))] == every[4:]
+        return every
+
+    default = {"filter": "phoneNumber||$isnull"}
+    found = face.session(ask, transport=sandbox.transport(), default_query=default)
+    assert 4 < len(found) < 250

@@ -52,7 +52,9 @@ def test_asking_for_names_and_version_loads_nothing_heavy():
     assert not loaded_by("import wootiv\nwootiv.__version__") & HEAVY - {"typing"}
 
 
-@pytest.mark.parametrize("names", ["calls", "types", "APIError, RateLimitError", "Call, Page, AsyncPage, Options"])
+@pytest.mark.parametrize(
+    "names", ["calls", "types", "query", "APIError, RateLimitError", "Call, Page, AsyncPage, Options"]
+)
 def test_what_sends_nothing_loads_no_network(names):
     assert not loaded_by(f"from wootiv import {names}") & {"httpx", "trio", "tenacity"}
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # checkers know it by its name; importing it from typing 
 
 if TYPE_CHECKING:  # for checkers and editors; at run time __getattr__ does the same, late
     __version__: str
-    from wootiv import types
+    from wootiv import query, types
     from wootiv.api.tree import calls
     from wootiv.blocking import Client, Wootiv
     from wootiv.blocking_pages import Page
@@ -107,6 +107,7 @@ __all__ = [
     "Wootiv",
     "__version__",
     "calls",
+    "query",
     "types",
 ]
 
@@ -150,8 +151,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 if not TYPE_CHECKING:  # checkers would take it for a promise that every name is there, misspelt ones too
 
     def __getattr__(name: str) -> object:
-        if name == "types":
-            return import_module("wootiv.types")
+        if name in ("query", "types"):
+            return import_module(f"wootiv.{name}")
         if name == "__version__":
             from importlib.metadata import version
 

@@ -3,19 +3,23 @@
 import inspect
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from msgspec import Struct, structs
 
 from wootiv.call import Call, Options, read_body, read_options, read_query
-from wootiv.cursor import Cursor, Key, Kind, OutOfOrder, PageData, begin
+from wootiv.conditions import MAX_LIST, override, values
+from wootiv.cursor import Cursor, Kind, PageData, Unjoinable, begin
 from wootiv.message import Pairs
-from wootiv.query import MAX_LIST, override, values
+from wootiv.query.condition import Condition
+from wootiv.query.forms import said
+from wootiv.query.mapping import check_search
+from wootiv.query.names import check_names, joins_for, named_in
 from wootiv.wire.encode import Field, camel, encode_fields, field_of, fields_of
 from wootiv.wire.shape import Mark
 from wootiv.wire.text import path_text, query_text
-from wootiv.wire.words import Misfit, MissingName, Unfit, UnknownName, kind_of
+from wootiv.wire.words import Misfit, MissingName, Unfit, UnknownName, describe, kind_of
 
 
 class Declaration(Struct, frozen=True):
@@ -45,7 +49,7 @@ class Declaration(Struct, frozen=True):
         path = _placeholders([f.name for f in fields.values() if f.wire == camel(f.name)], template)
         fields |= {name: _raw(fields[name]) for name in path}
         keywords = next((get_args(hint)[0] for hint in hints.values() if get_origin(hint) is Unpack), Options)
-        fields |= {f.name: _raw(f) if f.name in _OPTIONS else f for f in fields_of(keywords).values()}
+        fields |= {f.name: _encoded_here(f) for f in fields_of(keywords).values()}
         own = [f for f in fields.values() if f.name not in path and f.name not in Options.__annotations__]
         places = {f.name: _place(method, f) for f in own}
         answer = get_args(hints["return"])[0] if kind else hints["return"]
@@ -85,14 +89,15 @@ class Declaration(Struct, frozen=True):
         return {**by_position, **given}
 
     def _bind(self, name: str, given: dict[str, Any]) -> Call[Any]:
-        encoded = encode_fields(self.fields, given)
+        given = {key: _kept(value) if key in _TYPED else value for key, value in given.items()}
+        encoded = self._joined(encode_fields(self.fields, given), given)
         path, shown = self._paths(encoded)
         query = tuple(pair for key in encoded if key in self.query for pair in _pairs(self.fields[key], encoded[key]))
         if "s" in encoded and (values(query, "filter") or values(query, "or")):
             warnings.warn(f"{name}: the server ignores filter and or_ beside s", stacklevel=4)
         query = override(query, read_query(given.get("extra_query", {}), "extra_query"))
         self._check_lists(query)
-        cursor = self._cursor(query, encoded.get("after"))
+        cursor = self._cursor(query, encoded)
         return Call(
             operation=name,
             method=self.method,
@@ -107,18 +112,33 @@ class Declaration(Struct, frozen=True):
             options=read_options(given),
         )
 
-    def _cursor(self, query: Pairs, start: Key | None) -> Cursor | None:
+    def _joined(self, encoded: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments, with the relations that a condition or an order reaches into among the joins."""
+        if isinstance(encoded.get("s"), dict):
+            check_search(encoded["s"])
+        names = {key: found for key in _TYPED if key in self.fields and (found := named_in(given.get(key)))}
+        for key, found in names.items():
+            check_names(self.answer, found, key)
+        reached = [name for key in ("where", "sort") for name in names.get(key, ())]
+        join = joins_for(self.answer, reached, encoded.get("join", []))
+        return {**encoded, "join": join} if reached and join else encoded
+
+    def _cursor(self, query: Pairs, encoded: Mapping[str, Any]) -> Cursor | None:
+        where = said(encoded["where"]) if "where" in encoded else None
         try:
-            return begin(self.kind, query, start) if self.kind else None
-        except OutOfOrder:
+            return begin(self.kind, query, encoded.get("after"), where) if self.kind else None
+        except Unjoinable as error:
+            names = ", ".join(dict.fromkeys(name for name, _ in query))
+            if str(error) == "where":
+                expected = "beside a filter, or_ or s that one more condition can be joined with; it can say them all"
+                raise Unfit("where", expected, names) from None
             expected = "a list in order of id, with filter, or_ or s that can be joined with one more"
-            given = ", ".join(dict.fromkeys(name for name, _ in query))
-            raise Unfit("after", expected, f"one with {given}") from None
+            raise Unfit("after", expected, f"one with {names}") from None
 
     def _check_lists(self, query: Pairs) -> None:
         for field in self.fields.values():
             if Mark.LIST in field.marks and (count := len(values(query, field.wire))) > MAX_LIST:
-                way_out = "; s takes any number of conditions" if field.name in ("filter", "or_") else ""
+                way_out = "; where takes any number of conditions" if field.name in ("filter", "or_") else ""
                 why = f"{count}: the server ignores a longer list whole{way_out}"
                 raise Unfit(field.name, f"a list of {MAX_LIST} items at most", why)
 
@@ -141,6 +161,8 @@ class Declaration(Struct, frozen=True):
         return read_body(body, extra, parts if self.files else None)
 
 
+_TYPED = ("where", "sort", "join")
+"""Arguments that may hold what `wootiv.query` makes."""
 _OPTIONS = Options.__annotations__.keys() - {"extra_body"}  # read_options checks them, at one place for all callers
 
 
@@ -148,8 +170,25 @@ def _options_last(fields: dict[str, Field]) -> dict[str, Field]:
     return dict(sorted(fields.items(), key=lambda item: item[0] in Options.__annotations__))
 
 
+def _encoded_here(field: Field) -> Field:
+    if Mark.WHERE in field.marks:
+        return structs.replace(field, encode=_condition)
+    return _raw(field) if field.name in _OPTIONS else field
+
+
+def _condition(value: Any, path: str) -> Condition:
+    if not isinstance(value, Condition):
+        raise Misfit(path, "a condition, such as field('email') == 'a'", describe(value))
+    return value
+
+
 def _raw(field: Field) -> Field:
     return structs.replace(field, encode=_as_given)
+
+
+def _kept(value: Any) -> Any:
+    """What would be gone once it was gone through, as a list."""
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping) else value
 
 
 def _as_given(value: Any, _: str) -> Any:
@@ -173,7 +212,7 @@ def _secret_path_text(value: Any, name: str) -> str:
 
 
 def _place(method: str, field: Field) -> str:
-    for mark, place in ((Mark.FILE, "file"), (Mark.START, "start")):
+    for mark, place in ((Mark.FILE, "file"), (Mark.START, "start"), (Mark.WHERE, "where")):
         if mark in field.marks:
             return place
     in_query = method in ("GET", "DELETE") or Mark.QUERY in field.marks or Mark.SPREAD in field.marks

@@ -5,8 +5,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import DecodeError, Raw, Struct, json, structs
 
+from wootiv.conditions import MAX_LIST, Beyond, Said, after, conjoin, override, values, without
 from wootiv.message import Pairs
-from wootiv.query import MAX_LIST, Beyond, after, override, values, without
 
 T = TypeVar("T")
 
@@ -48,6 +48,9 @@ class Cursor(Struct, frozen=True):
     kind: Kind
     given: Pairs
     query: Pairs
+    asked: Pairs
+    """What was given, without `where` and `after`."""
+    where: Said | None = None
     beyond: Beyond | None = None
     """How ids compare with the last one seen, where the list is led by key."""
     start: Key | None = None
@@ -65,15 +68,16 @@ class Cursor(Struct, frozen=True):
         if not defaults:
             return self
         try:
-            return begin(self.kind, override(defaults, self.given), self.start)
-        except OutOfOrder:
-            expected = "a list in order of id, with conditions that can be joined with one more"
+            return begin(self.kind, override(defaults, self.asked), self.start, self.where)
+        except Unjoinable as error:
+            order = "a list in order of id, with " if str(error) == "after" else ""
+            expected = f"{order}conditions that can be joined with one more"
             given = ", ".join(dict.fromkeys(name for name, _ in defaults))
-            raise ValueError(f"after: expected {expected}, got default_query with {given}") from None
+            raise ValueError(f"{error}: expected {expected}, got default_query with {given}") from None
 
     def rewound(self) -> "Cursor":
         """Where the list started."""
-        return begin(self.kind, self.given, self.start)
+        return begin(self.kind, self.asked, self.start, self.where)
 
     @property
     def by_key(self) -> bool:
@@ -95,23 +99,19 @@ class Cursor(Struct, frozen=True):
         return None if (query := (*query, *added)) == self.query else structs.replace(self, query=query, last=last)
 
 
-class OutOfOrder(Exception):  # noqa: N818 - told in the caller's own words
-    """A list that is to start after an id has another order, or conditions that no other can join."""
+class Unjoinable(Exception):  # noqa: N818 - told in the caller's own words
+    """`where` or `after` cannot join the other conditions; or a list that is to start after an id has another order."""
 
 
-def begin(kind: Kind, given: Pairs, start: Key | None = None) -> Cursor:
-    """Where a list starts; what is added to the caller's query follows the kind of list. Raises `OutOfOrder`."""
+def begin(kind: Kind, asked: Pairs, start: Key | None = None, where: Said | None = None) -> Cursor:
+    """Where a list starts; what is added to the caller's query follows the kind of list. Raises `Unjoinable`."""
     if kind != "crud":
-        return Cursor(kind, given, given)
-    names = {name for name, _ in given}
-    sorts = values(given, "sort")
+        return Cursor(kind, asked, asked, asked)
+    names = {name for name, _ in asked}
+    sorts = values(asked, "sort")
     beyond = None if names & {"page", "offset"} else _BEYOND.get(tuple(sorts))
-    query = given
-    if start is not None:
-        joined = after(given, start, beyond) if beyond else None
-        if joined is None:
-            raise OutOfOrder
-        query = joined
+    given = asked if where is None else _joined(conjoin(asked, where), "where")
+    query = given if start is None else _joined(after(given, start, beyond) if beyond else None, "after")
     # The server answers with a bare array, which says nothing of the rest, unless it is asked for a page and a limit.
     if "limit" not in names:
         query = (*query, ("limit", str(LIMIT)))
@@ -119,7 +119,13 @@ def begin(kind: Kind, given: Pairs, start: Key | None = None) -> Cursor:
         query = (*query, ("page", "1"))
     if len(sorts) < MAX_LIST and not any(value.split(",")[0] == "id" for value in sorts):
         query = (*query, ("sort", "id,ASC"))  # without a total order, rows move between pages
-    return Cursor(kind, given, query, beyond, start, start)
+    return Cursor(kind, given, query, asked, where, beyond, start, start)
+
+
+def _joined(query: Pairs | None, argument: str) -> Pairs:
+    if query is None:
+        raise Unjoinable(argument)
+    return query
 
 
 _BEYOND: dict[tuple[str, ...], Beyond] = {(): "$gt", ("id,ASC",): "$gt", ("id,DESC",): "$lt"}

@@ -12,9 +12,9 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct, structs
 
+from wootiv.conditions import values, without
 from wootiv.cursor import Cursor, Key, PageData, behind, following, key_of
 from wootiv.message import Pairs
-from wootiv.query import values, without
 
 T = TypeVar("T")
 

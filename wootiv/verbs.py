@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import msgspec
 
 from wootiv.call import Call, Options, read_body, read_options, read_query
+from wootiv.conditions import override
 from wootiv.docstring import Docstring, arguments
 from wootiv.message import Body, FileInput, Part
 from wootiv.operation import Async, Blocking, Keep, Opening, Resource, Unsent, marked, parameter
-from wootiv.query import override
 from wootiv.wire.encode import encode_file, encoder_for, fields_of
 from wootiv.wire.words import Misfit, Unfit, UnknownName, describe, kind_of, nearest
 

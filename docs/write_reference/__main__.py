@@ -4,6 +4,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+import conditions
 import operations
 import settings
 import values
@@ -25,6 +26,7 @@ def pages() -> dict[str, str]:
         "shapes.md": values.shapes(),
         "dictionaries.md": values.dictionaries(),
         "clients.md": values.clients(),
+        "query.md": conditions.conditions(),
         "errors.md": values.errors(),
         "settings.md": settings.settings(),
         "commands.md": settings.commands(),

@@ -61,6 +61,8 @@ def in_words(hint: Any) -> str:  # noqa: PLR0911 - one line for each kind of typ
     name = alias or getattr(hint, "__name__", str(hint))
     if name in wootiv.types.__all__ and (alias or isinstance(hint, type)):
         return link(name)
+    if hint is wootiv.query.Condition:
+        return f"[`{name}`](query.md#condition)"
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _choice(args)

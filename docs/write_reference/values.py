@@ -217,6 +217,8 @@ def clients() -> str:
             "The tree of operations once more, unsent: `wootiv.calls.contacts.retrieve(id)` gives a `Call`, for "
             "`client.send`. [How to get raw answers](../how-to/raw-answers.md)."
         ),
+        "## query",
+        "The module that [conditions](query.md) are made with.",
         "## types",
         "The module of [shapes](shapes.md) and [dictionaries](dictionaries.md).",
         "## __version__",

@@ -107,13 +107,42 @@ def prism(node_packages, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def engine(node_packages):
+def _engine_home(node_packages):
+    """Where the engine's packages are installed; below it, the folder that `setup.sh` prints."""
+    home = node_packages / "refserver"
+    options = {**os.environ, "REFSERVER_HOME": str(home)}
+    done = subprocess.run(
+        [REFSERVER / "setup.sh"], env=options, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=300,
+        check=True,
+    )  # fmt: skip
+    return home, Path(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def engine(_engine_home):
     """Start a reference server with options of its README; give its address. It lasts as long as the test run."""
-    options = {"REFSERVER_HOME": str(node_packages / "refserver"), "PORT": "0", "WATCH_STDIN": "1"}
-    subprocess.run(
-        [REFSERVER / "setup.sh"], env={**os.environ, **options}, stdin=subprocess.DEVNULL, timeout=300, check=True
-    )
+    options = {"REFSERVER_HOME": str(_engine_home[0]), "PORT": "0", "WATCH_STDIN": "1"}
     return lambda **given: _started([REFSERVER / "run.sh"], r"ready on (\d+)\n", **options, **given)
+
+
+@pytest.fixture(scope="session")
+def read_query(_engine_home):
+    """Ask the engine's own parser, in one process for the whole test run, what it makes of a query string."""
+    environment = {**os.environ, "NODE_PATH": str(_engine_home[1] / "node_modules")}
+    command = ["node", Path(__file__).parent / "read_queries.js"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True, encoding="utf-8") as process:
+
+        def read(query):
+            process.stdin.write(f"{json.dumps(query)}\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+            assert answer, f"the parser ended with {process.wait()} at {query!r}"
+            return json.loads(answer)
+
+        yield read
+        process.stdin.close()
+        process.wait(10)
 
 
 @pytest.fixture(scope="session")

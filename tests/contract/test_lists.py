@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from wootiv import Wootiv, calls
-from wootiv.query import after
+from wootiv.conditions import after
 
 
 def _ids(rows):
@@ -101,7 +101,7 @@ CONDITIONS = {
     "a mapping": {"s": {"lastName": {"$in": ["Knuth", "Smith||Jones", "Smith, Jr."]}}},
     "a mapping with an or": {"s": {"$or": [{"lastName": "Knuth"}, {"phoneNumber": None}], "email": {"$cont": "e"}}},
     "a mapping with an and": {"s": {"$and": [{"lastName": {"$ne": "Knuth"}}, {"email": {"$cont": "a"}}]}},
-    "an and beside which all is dropped": {"s": {"$and": [{"lastName": {"$ne": "Knuth"}}], "email": "nobody"}},
+    "an and beside which all is dropped": {"s": '{"$and":[{"lastName":{"$ne":"Knuth"}}],"email":"nobody"}'},
     "text": {"s": ' {"firstName" : {"$or": {"$isnull": true, "$starts": "a"}}}'},
     "an empty mapping": {"s": {}},
     "an or of nothing": {"s": {"$or": []}},

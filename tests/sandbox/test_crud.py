@@ -216,3 +216,26 @@ def test_every_list_pages_through_to_its_end(session):
 def test_a_sandbox_that_wants_one_key_takes_no_other(face):
     with pytest.raises(AuthenticationError):
         face.with_sandbox(lambda client: client.roles.list(), Sandbox(rows=0, api_key="k"), api_key="a.b.c")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"filter": "contactGroup.groupName||$notnull"}, {"sort": "contactGroup.groupName,ASC"}]
+)
+def test_fields_of_a_relation_are_known_only_where_it_is_joined(session, asked):
+    def story(client, get):
+        with pytest.raises(InternalServerError):
+            get(client.contacts.list(**asked, join="workspace"))
+        with pytest.raises(InternalServerError):
+            get(client.contacts.list(**asked, join="nothing"))
+        assert len(get(client.contacts.list(**asked, join="contactGroup||id"))) == 250
+
+    session(story)
+
+
+def test_fields_of_what_comes_unasked_are_known(session):
+    def story(client, get):
+        found = get(client.invitations.list(filter="user.id||$notnull"))
+        assert [one.user for one in found] != []
+        assert None not in [one.user for one in found]
+
+    session(story)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypedDict
 from msgspec import Meta
 
 from wootiv.call import Options
+from wootiv.query import Condition
 from wootiv.wire.shape import LEFT_OUT, NULLABLE, Mark, Shape, Wire
 
 Natural = Annotated[int, Meta(ge=0)]
@@ -97,6 +98,9 @@ class ListConditions(TypedDict, total=False):
 
     fields: Annotated[Sequence[str], Mark.COMMA]
     """Fields to send, by their names on the wire; the id comes always. All others then read `None`."""
+    where: Annotated[Condition, Mark.WHERE]
+    """A condition made with `wootiv.query`: `field("email").ends("@example.com")`. It holds beside all others, and is
+    sent as `s`, or as `filter` or `or` where these are shorter."""
     s: str | Mapping[str, object]
     """A search condition, as JSON text or as a mapping: `{"firstName": {"$starts": "A"}}`."""
     filter: Annotated[Sequence[str], Mark.LIST]
@@ -104,7 +108,8 @@ class ListConditions(TypedDict, total=False):
     or_: Annotated[Sequence[str], Mark.LIST, Wire("or")]
     """Conditions of which one must hold; beside several filters: all of these, or all of those."""
     sort: Annotated[Sequence[str], Mark.LIST]
-    """`field,ASC` or `field,DESC`; 20 at most. By id if neither `sort`, `page` nor `offset` is given."""
+    """`asc("lastName")` of `wootiv.query`, which is `lastName,ASC`; 20 at most. By id unless a sort, page or offset is
+    given."""
     join: Annotated[Sequence[str], Mark.LIST]
     """Relations to include: `contactGroup`, or `contactGroup||id,groupName`; 20 at most."""
     limit: Natural

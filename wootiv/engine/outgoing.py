@@ -8,16 +8,20 @@ from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 from msgspec import json, structs
 
 from wootiv.call import Call, Extras
+from wootiv.conditions import override
 from wootiv.engine.settings import Settings
 from wootiv.message import Form, Outgoing, Pairs, Reply
-from wootiv.query import override
 from wootiv.wire.files import rewindable
+
+_CONDITIONS = frozenset({"s", "filter", "or"})
 
 
 def outgoing(call: Call[Any], settings: Settings) -> Outgoing:
     """The request of a call, as a client with these settings sends it."""
-    query = override(settings.query, call.query) if settings.query else call.query
+    query = override(settings.query, _query(call, settings)) if settings.query else call.query
     hidden = call.secret_query | {name for name, _ in settings.query}
+    if hidden & _CONDITIONS:
+        hidden |= _CONDITIONS  # what the client sends as one may have been joined to another
     shown = tuple((name, "***" if name in hidden else value) for name, value in query)
     return Outgoing(
         method=call.method,
@@ -27,6 +31,12 @@ def outgoing(call: Call[Any], settings: Settings) -> Outgoing:
         template=call.template,
         shown_url=_url(settings.base_url, call.shown_path, shown),
     )
+
+
+def _query(call: Call[Any], settings: Settings) -> Pairs:
+    # What a list says of itself is joined with what the client sends by default; of its later pages it was already.
+    starts = call.cursor if call.cursor and call.query == call.cursor.query else None
+    return starts.within(settings.query).query if starts else call.query
 
 
 def without_secrets(text: str, call: Call[Any]) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from wootiv.operation import Operation
-from wootiv.sandbox.entities import Entity, World, relations
+from wootiv.sandbox.entities import Entity, World
 from wootiv.sandbox.exchange import Answer, Handler, Incoming, Refusal, Row, done, ok
 from wootiv.sandbox.grammar import BadSearch, Parsed
-from wootiv.wire.shape import Shape
+from wootiv.wire.shape import Shape, relations
 
 
 class Crud:
@@ -47,7 +49,7 @@ class Crud:
     def _list(self, asked: Incoming) -> Answer:
         parsed = asked.parsed()
         join = self._join if parsed.join or self._entity.eager else None
-        return Answer(200, self._table.select(parsed, join))
+        return Answer(200, self._table.select(parsed, join, self._related_columns(parsed)))
 
     def _create(self, asked: Incoming) -> Answer:
         return ok(self._shown(self._made(asked.body()), asked), 201)
@@ -113,6 +115,18 @@ class Crud:
                     source = self._world.tables[self._paths[shape]].get(inner["id"])
                     whole[head] = inner | {nested: self._related(shape, source, nested, fields)}
         return whole
+
+    def _related_columns(self, parsed: Parsed) -> set[str]:
+        """Names of the columns of all relations that come with a row."""
+        found: set[str] = set()
+        for path in (*self._entity.eager, *(relation for relation, _ in parsed.join)):
+            shape: type[Shape] | None = self._entity.shape
+            for name in path.split("."):
+                shape = relations(shape).get(name, (None, False))[0] if shape else None
+            fields = structs.fields(shape) if shape else ()
+            names = [field.encode_name for field in fields] or (["id"] if path in self._entity.eager else [])
+            found |= {f"{path}.{name}" for name in names if shape is None or name not in relations(shape)}
+        return found
 
     def _related(self, shape: type[Shape], row: Row, relation: str, fields: Sequence[str]) -> Any:
         def picked(other: Row) -> Row:

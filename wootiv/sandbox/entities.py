@@ -5,8 +5,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -15,14 +14,14 @@ from wootiv.api.contacts import Contact, ContactGroup
 from wootiv.api.invitations import Invitation
 from wootiv.api.mailboxes import Mailbox
 from wootiv.api.roles import Role, RoleAssignment
-from wootiv.api.shapes import Reference, Subscription, Workspace
+from wootiv.api.shapes import Subscription, Workspace
 from wootiv.api.spaces import WorkspaceToken
 from wootiv.api.users import User
 from wootiv.sandbox import rows as seeds
 from wootiv.sandbox.exchange import Refusal, Row, now, stamp
 from wootiv.sandbox.grammar import BadSearch
 from wootiv.sandbox.store import Table
-from wootiv.wire.shape import NULLABLE, Shape
+from wootiv.wire.shape import NULLABLE, Shape, relations
 
 CONTACTS, GROUPS, WORKSPACES, SUBSCRIPTIONS = "/contacts", "/contact_group", "/wspace", "/subscription"
 USERS, ROLES, ASSIGNMENTS, INVITATIONS = "/user", "/role", "/role-assignment/{assignment}", "/invitation"
@@ -114,17 +113,6 @@ class World:
     def spend_passcodes(self, subject: str) -> None:
         """Let no passcode of a user or an invitation be good any longer."""
         self.passcodes = {code: owner for code, owner in self.passcodes.items() if owner != subject}
-
-
-@cache
-def relations(shape: type[Shape]) -> dict[str, tuple[type[Shape], bool]]:
-    """Name on the wire -> the shape that `join` brings, and whether it brings a list. A `Reference` is no relation."""
-    found: dict[str, tuple[type[Shape], bool]] = {}
-    for field in msgspec.structs.fields(shape):
-        for one in (field.type, *get_args(field.type)):
-            if isinstance(one, type) and issubclass(one, Shape) and one is not Reference and hasattr(one, "id"):
-                found[field.encode_name] = (one, get_origin(field.type) is list)
-    return found
 
 
 def columns(entity: Entity) -> list[str]:

@@ -7,9 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from wootiv.operation import Operation
-from wootiv.sandbox.entities import relations
 from wootiv.sandbox.exchange import Answer, Handler, Incoming, done, ok
-from wootiv.wire.shape import Shape
+from wootiv.wire.shape import Shape, relations
 
 
 def example(operation: Operation[Any, Any]) -> Handler:

@@ -2,13 +2,15 @@
 
 import math
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from wootiv.sandbox import search
 from wootiv.sandbox.grammar import BadSearch, Parsed
+from wootiv.sandbox.reach import Reach, names_in, ordered
 
 Joiner = Callable[[dict[str, Any], Parsed], dict[str, Any]]
 _Sort = tuple[tuple[str, bool], ...]
@@ -124,16 +126,18 @@ class Table:
             raise KeyError(f"{self.name} not found")
         return self.shown(row, parsed)
 
-    def select(self, parsed: Parsed, join: Joiner | None = None) -> bytes:
+    def select(self, parsed: Parsed, join: Joiner | None = None, related: Collection[str] = ()) -> bytes:
         """Return the JSON of a list: a bare array, or a page object if asked for and there is a limit.
 
-        ``join`` is given a whole row and returns it with its relations. Raise BadSearch.
+        ``join`` is given a whole row and returns it with its relations; ``related`` are the names of their columns.
+        Raise BadSearch.
         """
         limit = self._limit(parsed)
         skip = _skip(parsed, limit)
         paged = self._always_page or (limit is not None and (parsed.page is not None or parsed.offset is not None))
-        ids, total = self._find(parsed, skip, limit)
-        data = b"[" + b",".join(self._encode(ids, parsed, join)) + b"]"
+        reach = self._reach(parsed, join, related)
+        ids, total = self._find(parsed, skip, limit, reach)
+        data = b"[" + b",".join(self._encode(ids, parsed, join, reach)) + b"]"
         if not paged:
             return data
         step = limit or total
@@ -145,10 +149,24 @@ class Table:
         limit = parsed.limit or self._default_limit or self._max_limit  # 0 is no limit
         return min(limit, self._max_limit) if limit and self._max_limit else limit
 
-    def _find(self, parsed: Parsed, skip: float, limit: float | None) -> tuple[list[str], int]:
+    def _reach(self, parsed: Parsed, join: Joiner | None, related: Collection[str]) -> Reach | None:
+        """Return what answers a query that names columns of relations; None if it names none."""
+        if join is None or names_in(parsed).isdisjoint(related):
+            return None
+        whole = structs.replace(parsed, join=tuple((name, ()) for name, _ in parsed.join))
+        all_rows, columns = parsed.include_deleted == 1, self._known.union(related)
+        rows = {id: join(row, whole) for id, row in self._rows.items() if all_rows or id not in self._deleted}
+        reach = Reach(parsed, columns, related, rows)
+        ordered(reach.matching, rows, tuple(dict(parsed.sort).items()), columns, _rank)
+        return reach
+
+    def _find(self, parsed: Parsed, skip: float, limit: float | None, reach: Reach | None) -> tuple[list[str], int]:
         """Return the ids of a page, and how many match in all."""
         if skip < 0 or (limit or 0) < 0:
             raise BadSearch("LIMIT and OFFSET must not be negative")
+        if reach:
+            first = _whole(skip)
+            return reach.matching[first : None if limit is None else first + _whole(limit)], len(reach.matching)
         sort = tuple(dict(parsed.sort).items())  # a field named twice: its first place, its last direction
         plan = search.plan(parsed, self._known, by_id=sort == _BY_ID)
         found = self._matching(sort, plan, all_rows=parsed.include_deleted == 1 or not self._deleted)
@@ -170,18 +188,14 @@ class Table:
         return self._found[key]
 
     def _sorted(self, sort: _Sort) -> list[str]:
-        ids = list(self._rows)
-        for field, ascending in reversed(sort):
-            read = search.column(field, self._known)
-            ranks = {id: _rank(read(row)) for id, row in self._rows.items()}
-            ids.sort(key=ranks.__getitem__, reverse=not ascending)  # stable in both directions
-        return ids
+        return ordered(list(self._rows), self._rows, sort, self._known, _rank)
 
-    def _encode(self, ids: list[str], parsed: Parsed, join: Joiner | None) -> Iterator[bytes]:
+    def _encode(self, ids: list[str], parsed: Parsed, join: Joiner | None, reach: Reach | None) -> Iterator[bytes]:
         for id in ids:
             row = self._rows[id]
             if join or parsed.fields:
-                yield msgspec.json.encode(self.shown(row, parsed, join))
+                shown = self.shown(row, parsed, join)
+                yield msgspec.json.encode(reach.narrowed(id, shown) if reach else shown)
             else:
                 if id not in self._json:
                     self._json[id] = msgspec.json.encode(row)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import cache
-from typing import Any, Self, get_args
+from typing import Any, Self, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, Struct, StructMeta
@@ -23,6 +23,7 @@ class Mark(Enum):
     LIST = "a list sent by repeating its key, 20 items at most"
     FILE = "a part of a multipart body"
     START = "where a list starts: part of its conditions, and no parameter of its own"
+    WHERE = "a condition of a list: part of its conditions, and no parameter of its own"
     SECRET = "never shown"  # noqa: S105 - a mark, no password
 
 
@@ -113,6 +114,26 @@ def _plain(value: Any) -> Any:
 def secret_fields(shape: type[Shape]) -> frozenset[str]:
     """Names of the fields that are marked secret."""
     return frozenset(field.name for field in msgspec.structs.fields(shape) if Mark.SECRET in _marks(field.type))
+
+
+@cache
+def relations(shape: type[Shape]) -> dict[str, tuple[type[Shape], bool]]:
+    """Name on the wire -> the shape that `join` brings, and whether it brings a list.
+
+    What has an id and more is a row of its own; with an id alone it only refers to one.
+    """
+    found: dict[str, tuple[type[Shape], bool]] = {}
+    for field in msgspec.structs.fields(shape):
+        one = shape_in(field.type)
+        if one is not None and "id" in one.__struct_fields__ and len(one.__struct_fields__) > 1:
+            found[field.encode_name] = (one, get_origin(field.type) is list)
+    return found
+
+
+def shape_in(hint: Any) -> type[Shape] | None:
+    """The shape that a type is, has as an option or lists."""
+    of = (hint, *get_args(hint))
+    return next((one for one in of if isinstance(one, type) and issubclass(one, Shape)), None)
 
 
 def _marks(hint: Any) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The list query: how conditions are written, and how `id` beyond the last one seen joins the caller's own.
+"""Conditions in the words of the wire: how those of a query are told apart, and how one more is joined to them.
 
 Source: the grammar of @nestjsx/crud-request, which the service reads its queries with.
 """
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Literal, NoReturn, TypeAlias
 
+from msgspec import Struct
+
 from wootiv.message import Pairs
 
 MAX_LIST = 20
@@ -16,11 +18,22 @@ MAX_LIST = 20
 
 _LIST_OPERATORS = ("$in", "$notin", "$between", "$inL", "$notinL")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]{0,2}[1-9])?")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d(:?\d\d)?)?)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d(:?\d\d)?)?)?", re.ASCII)
 
 
 class Untranslatable(Exception):  # noqa: N818 - a caller falls back, nobody sees it
     """A condition that means something else in `s` than in `filter`."""
+
+
+class Said(Struct, frozen=True):
+    """One condition, in each form that the wire has for it."""
+
+    search: str
+    """As `s` has it: a JSON object."""
+    filters: tuple[str, ...] = ()
+    """The same as filters of which all must hold; empty where no filters say it."""
+    alone: Pairs = ()
+    """The query that says it best where there is no other condition."""
 
 
 def values(query: Pairs, name: str) -> list[str]:
@@ -43,25 +56,36 @@ Beyond: TypeAlias = Literal["$gt", "$lt"]
 
 
 def after(query: Pairs, last: str | int, beyond: Beyond = "$gt") -> Pairs | None:
-    """The query with `id` beyond `last` added to its conditions; `None` where that cannot be said.
+    """The query with `id` beyond `last` added to its conditions; `None` where that cannot be said."""
+    text = f"id||{beyond}||{_literal(last)}"
+    return conjoin(query, Said(_dump({"id": {beyond: last}}), (text,), (("filter", text),)))
+
+
+def conjoin(query: Pairs, said: Said) -> Pairs | None:
+    """The query with one condition more, which must hold beside all of its own; `None` where that cannot be said.
 
     A filter beside an `or` means (all filters) OR (all ors), so there, and where a filter too many would
     have the server ignore them all, everything goes into `s`.
     """
     if any("[" in name for name, _ in query):
         return None  # `filter[0]=`: another way to write the same, which we do not read
-    key = _dump({"id": {beyond: last}})
     filters, ors = _conditions(query, "filter"), _conditions(query, "or")
     rest = without(query, "s", "filter", "or")
     if searches := values(query, "s"):
         # As the caller wrote it: what a number with many digits is to the server, we cannot say better.
-        return (*rest, ("s", f'{{"$and":[{searches[0]},{key}]}}')) if _is_object(searches) else None
-    if not ors and len(filters) < MAX_LIST:
-        return (*rest, *(("filter", text) for text in filters), ("filter", f"id||{beyond}||{_literal(last)}"))
+        return (*rest, ("s", _both(searches[0], said.search))) if _is_object(searches) else None
+    if not filters and not ors:
+        return (*rest, *said.alone)
+    if said.filters and not ors and len(filters) + len(said.filters) <= MAX_LIST:
+        return (*rest, *(("filter", text) for text in (*filters, *said.filters)))
     try:
-        return (*rest, ("s", f'{{"$and":[{_dump(_meaning(filters, ors))},{key}]}}'))
+        return (*rest, ("s", _both(_dump(_meaning(filters, ors)), said.search)))
     except Untranslatable:
         return None
+
+
+def _both(one: str, other: str) -> str:
+    return f'{{"$and":[{one},{other}]}}'
 
 
 def _conditions(query: Pairs, name: str) -> list[str]:
@@ -96,12 +120,15 @@ def _condition(text: str) -> dict[str, Any]:
     if operator in ("$isnull", "$notnull"):
         return {field: {operator: True}}
     if operator in _LIST_OPERATORS:
-        return {field: {operator: [_value(piece) for piece in rest[0].split(",")]}}
-    return {field: {operator: _value(rest[0])}}
+        return {field: {operator: [reading(piece) for piece in rest[0].split(",")]}}
+    return {field: {operator: reading(rest[0])}}
 
 
-def _value(text: str) -> Any:
-    """What the parser reads in one value: JSON where it is a string, a boolean or a plain number; else text."""
+def reading(text: str) -> Any:
+    """What the parser reads in one value of a filter: JSON if it is a string, a boolean or a plain number; else text.
+
+    Raises `Untranslatable` for what `s` cannot hold, or takes for something else.
+    """
     try:
         value = json.loads(text, parse_constant=_no_json, parse_int=Decimal, parse_float=Decimal)
     except (ValueError, RecursionError):

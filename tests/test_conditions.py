@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wootiv.query import MAX_LIST, after
+from wootiv.conditions import MAX_LIST, after
 from wootiv.sandbox.grammar import BadQuery, BadSearch, parse
 from wootiv.sandbox.search import condition
 
