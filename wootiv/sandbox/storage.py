@@ -68,11 +68,11 @@ class Storage:
 
     def _keep(self, request: Request, field: str) -> list[dict[str, str]]:
         texts, files = read_form(request)
-        if any(file.field != field for file in files):
+        if any(file.field != field for file in files) or (field == "file" and len(files) > 1):
             raise Refusal(400, "Unexpected field")
         if not files:
             raise Refusal(400, "File is required")
-        return [self._stored(file, texts.get("path", "")) for file in files]
+        return [self._stored(file, texts.get("path", "").strip("/")) for file in files]
 
     def _stored(self, file: File, path: str) -> dict[str, str]:
         key = f"{path}/{file.filename}".lstrip("/")
@@ -103,7 +103,10 @@ def _sign(day: str, text: str) -> str:
 
 def read_form(request: Request) -> tuple[dict[str, str], list[File]]:
     """Text fields and files of a multipart body; raises `Refusal`. Source: RFC 7578."""
-    match = re.search(r'boundary="?([^";]+)', request.headers.get("content-type", ""))
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith("multipart/"):
+        return {}, []
+    match = re.search(r'boundary="?([^";]+)', kind)
     if not match:
         raise Refusal(400, "Multipart: Boundary not found")
     texts: dict[str, str] = {}
