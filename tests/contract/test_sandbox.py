@@ -1,10 +1,6 @@
 """The sandbox, held against the engine that the service is made of: the same requests, the same answers."""
 
-import json
-import subprocess
-
 import httpx
-import pytest
 from alike import Count, Side, compare
 from dice import NAMED, Dice
 from differences import TABLE
@@ -39,6 +35,8 @@ def test_the_same_requests_get_the_same_answers(seeded, engine, capsys):
         httpx.Client(base_url=there, **plain) as their_client,
         httpx.Client(base_url=here, **plain) as our_client,
     ):
+        # Until this was joined once, the engine takes what hangs on it for unknown, and goes on to.
+        their_client.get("/contacts?join=contactGroup").raise_for_status()
         theirs, ours = Side(their_client, first), Side(our_client, first)
         for name, requests in Dice(1, first).batches():
             their_client.post("/__reset", json={"rows": ROWS}).raise_for_status()

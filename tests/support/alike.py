@@ -106,7 +106,7 @@ class Side:
         for kind in LISTED:
             body = self.ask(Asked("GET", f"/{kind}?include_deleted=1")).body
             left[kind] = body["data"] if isinstance(body, dict) else body
-        for kind in set(NAMED) - set(LISTED):
+        for kind in sorted({*NAMED} - {*LISTED}):
             ids = [row["id"] for row in self._first[kind]] + self._made[kind]
             left[kind] = [self.ask(Asked("GET", f"/{kind}/{id}")).body for id in ids]
         return left

@@ -93,7 +93,7 @@ BROKEN = (
     "include_deleted=x", "unknown=1", "Filter=email||$eq||x", "search={}", "filter=email||$eq||%", "filter=%zz||$eq||1",
     "filter=email||$between||a", "filter=email||$between||a,b,c", "filter=email||isnull", "filter=email||$isnull||x",
     "a[b][c]=1", "&&&", "=", "limit", "filter&filter", "%", "limit=5&limit=x", "limit[]=5", "limit[0]=5", "limit[a]=5",
-    "filter=email||$starts", "filter=id||$in||", "s=[{\"email\":\"x\"}]", 's={"nope":1}', 's={"$not":{"email":"x"}}',
+    "filter=email||$starts", "filter=id||$in||", 's=[{"email":"x"}]', 's={"nope":1}', 's={"$not":{"email":"x"}}',
     "filter=audit||$notnull", "filter=audit.version||$gt||1", "sort=audit.version,ASC", "fields=audit",
     "fields=audit.version", "fields=audit.version,audit.date_created", "fields=email,audit.nope",
 )  # fmt: skip
@@ -268,8 +268,11 @@ class Dice:
     def broken(self) -> Iterator[Asked]:
         """Each of the odd queries, of a list of each kind that comes as an array, a page or what was not deleted."""
         for kind in ("contacts", "mailbox", "user"):
-            for query in BROKEN:
+            for query in (*BROKEN, "filter=id||$gt||2020-19-39", "filter=id||$lt||2020-01-02", "or=id||$ne||true"):
                 yield Asked("GET", f"/{kind}?{query}")
+        digits = [row["phoneNumber"] for row in self._rows["contacts"] if (row["phoneNumber"] or "0")[0] in "123456789"]
+        yield Asked("GET", f"/contacts?filter=phoneNumber||$inL||{digits[0]}")
+        yield Asked("GET", f"/contacts?filter=phoneNumber||$eqL||{digits[0]}&filter=phoneNumber||$notnull")
 
     # -- records
 
@@ -383,7 +386,19 @@ class Dice:
                         for _ in range(self._random.randrange(4))
                     ]
                     whole = self._random.choice(
-                        [{"bulk": bulk}] * 6 + [{}, bulk, {"bulk": {}}, {"bulk": "x"}, {"bulk": [1]}, {"bulk": [None]}]
+                        [{"bulk": bulk}] * 6
+                        + [
+                            {},
+                            bulk,
+                            {"bulk": {}},
+                            {"bulk": "x"},
+                            {"bulk": [1]},
+                            {"bulk": [None]},
+                            {"bulk": None},
+                            {"bulk": {"name": "x"}},
+                            {"bulk": [[]]},
+                            {"bulk": {"name": "x", "description": ""}},
+                        ]
                     )
                     yield self._sent("POST", "/role/bulk", whole)
                 case "change" if kind != "invitation":

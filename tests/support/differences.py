@@ -26,6 +26,7 @@ _MAY_BE_NULL = {
     "role": {"description"},
     "mailbox": {"workspaceId"},
 }
+_INDEXED = {"id", "uniqueAddress", "email", "username"}
 _NO_TEXT = re.compile(r"true|false|\d{4}-\d\d-\d\d(T[\d:.]+Z?)?|\d{16,}")
 
 
@@ -102,7 +103,7 @@ def _unsorted(asked: Any, theirs: Any, ours: Any) -> bool:
         data = reply.body["data"] if isinstance(reply.body, dict) else reply.body
         return sorted(map(str, data))
 
-    by_id = _given(asked, "fields") == ["id"] or any(field == "id" for field, _, _ in _compared(asked))
+    by_id = _given(asked, "fields") == ["id"] or any(field in _INDEXED for field, _, _ in _compared(asked))
     return theirs.status == ours.status == 200 and by_id and rows(theirs) == rows(ours)
 
 
@@ -154,8 +155,8 @@ TABLE: dict[str, Difference] = {
         _boolean,
     ),
     "unsorted": Difference(
-        "a list of ids alone, or with a condition on them, as far as no `sort` orders it",
-        "at times in the order of the ids",
+        "a list of ids alone, or with a condition on them or on what is unique, as far as no `sort` orders it",
+        "at times in the order of these",
         "in the order in which rows came in",
         "SQLite reads its index; SQL promises no order",
         _unsorted,

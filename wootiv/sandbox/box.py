@@ -104,15 +104,12 @@ class Sandbox:
         """
         path = table_of(table, self._world.entities)
         given = list(rows)
-        secrets: list[str] = []
-        if path == USERS:
-            secrets = [str(dict(row).get("password", PASSWORD)) for row in given]
-            given = [{name: value for name, value in row.items() if name != "password"} for row in given]
-        whole = list(whole_rows(self._world.entities[path], given))
+        also = ("password",) if path == USERS else ()
+        whole = list(whole_rows(self._world.entities[path], given, also=also))
         with self.gate.lock:
             self.tables[path].load(whole)
-            for user, password in zip(whole, secrets, strict=bool(secrets)):
-                self._accounts.admit(user["id"], password)
+            if path == USERS:
+                self._accounts.admit({row["id"]: row.get("password", PASSWORD) for row in given})
         return len(whole)
 
     def fail(

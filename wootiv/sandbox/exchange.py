@@ -138,7 +138,7 @@ def _value(value: Any, field: Field, faults: list[str], path: str) -> Any:
         return _read(value, fields_of(hint).values(), faults, f"{path}.")
     if is_typeddict(item):
         return _items(value, item, faults, path)
-    elif datetime in options_of(hint):
+    if datetime in options_of(hint):
         if (date := _date(value)) is not None:
             return stamp(date)
         faults.append(f"{path} must be a Date instance")
@@ -155,24 +155,21 @@ def _value(value: Any, field: Field, faults: list[str], path: str) -> Any:
 
 def _items(value: Any, hint: Any, faults: list[str], path: str) -> Any:
     fields = fields_of(hint).values()
-    if isinstance(value, dict):  # one object is checked as if it were the list
-        faulty = len(faults)
-        kept = _read(value, fields, faults, f"{path}.")
-        if len(faults) == faulty:
-            faults += (
-                [f"{path} should not be empty", f"{path} must be an array"]
-                if not value
-                else [f"{path} must be an array"]
-            )
-        return kept
-    none_of_them = "each value in nested property bulk must be either object or array"
-    if not isinstance(value, list):
-        faults += [f"{path} should not be empty", f"{path} must be an array"]
-        faults += [none_of_them] if value is not UNSET else []
-    elif not value:
+    if isinstance(value, dict):  # one object is checked as if it were the list, and then for being one
+        before = len(faults)
+        _read(value, fields, faults, f"{path}.")
+        if len(faults) > before:
+            return value
+    name = path.rpartition(".")[2]
+    none_of_them = f"each value in nested property {name} must be either object or array"
+    if name == "bulk" and (not isinstance(value, list) or not value):
         faults.append(f"{path} should not be empty")
+    if not isinstance(value, list):
+        faults += [f"{path} must be an array"] + ([] if value is UNSET or isinstance(value, dict) else [none_of_them])
     elif not all(isinstance(each, dict | list) for each in value):
         faults.append(f"{path}.{none_of_them}")
+    elif value and not any(isinstance(each, dict) for each in value):
+        raise Refusal(400, "Empty data. Nothing to save.")
     else:
         return [_item(each, fields, faults, f"{path}.{n}.") for n, each in enumerate(value)]
     return value
