@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"port {given.port} cannot be listened on: {error}; --port 0 takes any", file=sys.stderr)
         return 1
     print(
-        f"wootiv sandbox: {len(sandbox.tables['/contacts'])} contacts at {address(listening)}, any API key will do; Ctrl-C ends it",
+        f"wootiv sandbox: {len(sandbox.tables['/contacts'])} contacts at {address(listening)}, "
+        "any API key will do; Ctrl-C ends it",
         flush=True,
     )
     with suppress(KeyboardInterrupt):  # how it is meant to end

@@ -23,7 +23,8 @@ def table_of(name: str, paths: Iterable[str]) -> str:
 def whole_rows(entity: Entity, rows: Iterable[Any], *, also: Collection[str] = ()) -> Iterator[Row]:
     """The rows with what they leave out: an audit, and null where that may be.
 
-    Relations are dropped, since they come from their own tables, and so are texts that rows may `also` have. Raises `ValueError` for the first row that is none.
+    Relations are dropped, since they come from their own tables, and so are texts that rows may `also` have.
+    Raises `ValueError` for the first row that is none.
     """
     seen = {name: set[Any]() for name in ("id", *entity.lists.get("unique", ()))}
     for number, row in enumerate(rows, 1):
@@ -44,7 +45,7 @@ def _whole(entity: Entity, row: Any, also: Collection[str]) -> Row:
     fields = {field.encode_name: field for field in msgspec.structs.fields(entity.shape)}
     for name in row.keys() & {*also}:
         if not isinstance(row[name], str):
-            raise ValueError(f"{name} must be text, got {describe(row[name])}")
+            raise ValueError(f"{name} must be text, got {describe(row[name])}")  # noqa: TRY004 - as above
     row = {name: value for name, value in row.items() if name not in also}
     if unknown := next((name for name in row if name not in fields), None):
         raise ValueError(f"unknown field {unknown!r}{nearest(unknown, fields)}")
