@@ -146,7 +146,8 @@ class Count:
         """What is to be told of it."""
         different = sum(self.why.values())
         lines = [
-            f"{self.compared} requests compared: {self.compared - different - len(self.unexplained)} equal, {different} different"
+            f"{self.compared} requests compared: {self.compared - different - len(self.unexplained)} equal, "
+            f"{different} different"
         ]
         lines += [f"{self.why[name]:6}  {one.requests}: {one.cause}" for name, one in TABLE.items()]
         return "\n".join(lines)

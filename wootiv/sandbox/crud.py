@@ -136,10 +136,9 @@ class Crud:
             shape = relations(self._entity.shape).get(head, (None, False))[0]
             if shape and not nested:
                 whole[head] = self._related(self._entity.shape, row, head, fields)
-            elif shape and not relations(shape).get(nested, (None, True))[1]:  # nested lists are not to be had
-                if inner := whole[head]:
-                    source = self._world.tables[self._paths[shape]].get(inner["id"])
-                    whole[head] = inner | {nested: self._related(shape, source, nested, fields)}
+            elif shape and not relations(shape).get(nested, (None, True))[1] and (inner := whole[head]):
+                source = self._world.tables[self._paths[shape]].get(inner["id"])
+                whole[head] = inner | {nested: self._related(shape, source, nested, fields)}
         return whole
 
     def _related(self, shape: type[Shape], row: Row, relation: str, fields: Sequence[str]) -> Any:
