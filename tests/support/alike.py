@@ -145,10 +145,8 @@ class Count:
     def table(self) -> str:
         """What is to be told of it."""
         different = sum(self.why.values())
-        lines = [
-            f"{self.compared} requests compared: {self.compared - different - len(self.unexplained)} equal, "
-            f"{different} different"
-        ]
+        equal = self.compared - different - len(self.unexplained)
+        lines = [f"{self.compared} requests compared: {equal} equal, {different} different"]
         lines += [f"{self.why[name]:6}  {one.requests}: {one.cause}" for name, one in TABLE.items()]
         return "\n".join(lines)
 
