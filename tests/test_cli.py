@@ -1,14 +1,16 @@
 """The command line, as a process of its own."""
 
+import json
 import signal
 import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
-from wootiv import Wootiv
+from wootiv import NotFoundError, Sandbox, Wootiv, calls
 
 
 @contextmanager
@@ -64,3 +66,84 @@ def test_a_number_below_zero_is_refused(option, value):
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
     assert "0 or more" in errors
+
+
+@contextmanager
+def served(*options):
+    """A client of a sandbox of its own."""
+    with command("sandbox", "--port", "0", *options) as process:
+        line = process.stdout.readline()
+        assert line, process.communicate(timeout=20)
+        url = next(word for word in line.replace(",", " ").split() if word.startswith("http"))
+        with Wootiv(base_url=url, api_key="any-key", max_retries=0) as client:
+            yield client, line
+
+
+def test_tables_are_loaded_from_files(tmp_path):
+    sandbox = Sandbox(rows=3)
+    for name in ("contacts", "contact_group"):
+        rows = [json.dumps(row) for row in sandbox.tables[f"/{name}"]]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join([*rows, "", ""]), encoding="utf-8")
+    files = [f"--load={name}={tmp_path / name}.jsonl" for name in ("contacts", "contact_group")]
+    with served("--seed", "2", *files) as (client, line):
+        assert "3 contacts" in line
+        assert {row.id for row in client.contacts.list()} == {row["id"] for row in sandbox.tables["/contacts"]}
+        assert client.contact_group.list().data[0].id in {row["id"] for row in sandbox.tables["/contact_group"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "table", "message"),
+    [
+        (b'{"id": "1"}\n{"id": \n', "contacts", ".jsonl, line 2: "),
+        (b'{"id": "\xff"}', "contacts", ".jsonl, line 1: "),
+        (b"[1]\n", "contacts", ".jsonl: contacts, row 1: must be an object"),
+        (b'{"id": "1"}\n', "contacts", ".jsonl: contacts, row 1: contactGroupId is missing"),
+        (b"", "contact", ".jsonl: unknown table 'contact', did you mean 'contacts'"),
+        (None, "contacts", ".jsonl cannot be read: "),
+    ],
+)
+def test_a_file_that_cannot_be_loaded_is_told(tmp_path, content, table, message):
+    path = tmp_path / "rows.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with command("sandbox", "--port", "0", "--load", f"{table}={path}") as process:
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--load", "contacts", "such as contacts=FILE.jsonl"),
+        ("--load", "=x", "such as contacts=FILE.jsonl"),
+        ("--throttle", "0", "1 or more"),
+        ("--max-limit", "0", "1 or more"),
+        ("--errors", "other", "invalid choice"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(option, value, message):
+    with command("sandbox", "--port", "0", option, value) as process:
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert message in errors
+
+
+def test_limits_and_the_form_of_errors_are_as_told():
+    with served("--rows", "9", "--max-limit", "4", "--throttle", "1000", "--errors", "rockets") as (client, _):
+        answer = client.send(calls.contacts.list(limit=9))
+        assert len(answer.json()["data"]) == 4
+        assert answer.headers["X-RateLimit-Limit"] == "1000"
+        with pytest.raises(NotFoundError) as refused:
+            client.contacts.retrieve("nobody")
+        assert refused.value.body["errorCode"] == "HTTP_NOT_FOUND"
+
+
+def test_more_requests_in_a_second_than_the_throttle_lets_in_are_refused():
+    with served("--throttle", "1") as (_, line):
+        url = next(word for word in line.replace(",", " ").split() if word.startswith("http"))
+        # By hand: the client would keep to the limit. Two of them come within one second at some time.
+        answers = [httpx.get(f"{url}/contacts", headers={"Authorization": "Bearer k"}) for _ in range(20)]
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["Retry-After"] == "1"

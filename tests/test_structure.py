@@ -283,6 +283,12 @@ def test_a_module_fits_in_the_head(module: Module) -> None:
     assert lines <= LONGEST, f"{module}: {lines} lines, {LONGEST} are the most; split it by idea"
 
 
+def test_the_sandbox_is_no_more_than_three_tenths_of_the_package():
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    sandbox = sum(count for path, count in lines.items() if PACKAGE / "sandbox" in path.parents)
+    assert sandbox <= 0.3 * sum(lines.values())
+
+
 # Exports
 
 

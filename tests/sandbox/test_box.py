@@ -210,7 +210,9 @@ def test_relations_come_if_join_asks_for_them(face, sandbox):
 def test_multer_takes_the_part_by_its_exact_name_only(http):
     assert http.post("/aws/buckets/upload", files={"file": b"x"}).status_code == 201
     assert http.post("/aws/buckets/bulk_upload", files={"bulk[]": b"x"}).json()["message"] == "Unexpected field"
-    assert http.post("/aws/buckets/upload", content=b"x").json()["message"] == "Multipart: Boundary not found"
+    unbounded = http.post("/aws/buckets/upload", content=b"x", headers={"Content-Type": "multipart/form-data"})
+    assert unbounded.json()["message"] == "Multipart: Boundary not found"
+    assert http.post("/aws/buckets/upload", content=b"x").json()["message"] == "File is required"
 
 
 @pytest.mark.parametrize("content", [b"", b"\r\n", b"--", bytes(range(256)) * 3, b"\r\n--x\r\n\r\n"])

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from differences import TABLE
+
 from wootiv.sandbox.rows import PASSWORD
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
@@ -16,6 +18,12 @@ def test_the_table_tells_stateful_operations_from_examples(sandbox):
     }
     assert told == {one.name: "stateful" if one.stateful else "example" for one in sandbox.app.routes}
     assert len(told) == 81
+
+
+def test_the_page_tells_what_differs_from_the_engine_and_why():
+    part = PAGE.partition("\n## Where it differs\n")[2].partition("\n## ")[0]
+    told = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("|")][2:]
+    assert told == [[one.requests, one.engine, one.sandbox, one.cause] for one in TABLE.values()]
 
 
 def test_the_page_tells_the_password_and_the_counts_of_the_rows(sandbox):

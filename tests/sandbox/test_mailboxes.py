@@ -138,6 +138,28 @@ def test_a_mail_that_comes_in_lands_in_its_senders_stream(session, sandbox, mail
     session(story)
 
 
+def test_a_mail_as_postmark_sends_it_lands_in_the_mailboxs_stream(sandbox, mailbox):
+    """Texts that are empty, lists that are, and all that nobody asked for."""
+    full = {"Email": mailbox["inbox"], "Name": "", "MailboxHash": ""}
+    mail = {
+        "FromName": "Ann", "MessageStream": "inbound", "From": "Ann@Example.com", "To": mailbox["inbox"], "Cc": "",
+        "FromFull": {"Email": "Ann@Example.com", "Name": "Ann", "MailboxHash": ""}, "ToFull": [full], "CcFull": [],
+        "Bcc": "", "BccFull": [], "OriginalRecipient": mailbox["inbox"], "Subject": "Hello", "MessageID": "m-1",
+        "ReplyTo": "", "MailboxHash": "", "Date": "Fri, 1 Aug 2014 16:45:32 -04:00", "TextBody": "text",
+        "HtmlBody": "<p>html</p>", "StrippedTextReply": "", "Tag": "", "Headers": [{"Name": "X-Spam", "Value": "No"}],
+        "Attachments": [],
+    }  # fmt: skip
+    client = sandbox.client()
+    client.post("/inbound/mail", body=mail)
+    client.post("/inbound/mail", body=mail | {"To": "Else <else@example.org>", "TextBody": "by the original recipient"})
+    stream = client.mailbox.stream.retrieve("ann@example.com", id=mailbox["id"])
+    assert (stream.subject, stream.pipeline_id) == ("Hello", mailbox["id"])
+    assert [(one["messageText"], one["messageHTML"], one["Attachments"]) for one in stream.conversations] == [
+        ("text", "<p>html</p>", []),
+        ("by the original recipient", "<p>html</p>", []),
+    ]
+
+
 def test_members_of_a_workspace_are_its_users_who_were_not_deleted(session, sandbox):
     spaces = list(sandbox.tables["/wspace"])
     gone = {row["id"] for row in sandbox.tables["/user"] if row["audit"]["date_deleted"]}

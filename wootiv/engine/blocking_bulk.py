@@ -79,6 +79,8 @@ class Bulk(Generic[I, R]):
         while True:
             if self._hosted is None or self._left:
                 raise RuntimeError("bulk: use it inside its own `with` block")
+            if self._crew.left:
+                self._hosted.close()  # raises what has ended it, if it is not the end of the client
             if self._wants_an_item(self._hosted):
                 self._read_one(self._hosted)
             ended = self._exhausted and self._crew.is_idle  # asked first: its last outcome is there before it is

@@ -45,7 +45,9 @@ class _Visit:
             async with self._block:
                 self._settled.set()
                 await self._leave.wait()
-        except Exception as error:  # noqa: BLE001 - told to whoever opens the block, or closes it
+        except anyio.get_cancelled_exc_class():
+            raise  # noqa: ASYNC120 - the loop ends
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - told to whoever opens the block, or closes it
             self.error = error
         finally:
             self._settled.set()

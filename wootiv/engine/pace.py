@@ -15,8 +15,8 @@ from wootiv.wire.decode import retry_after
 from wootiv.wire.quota import Quota, quotas
 
 Reason: TypeAlias = Literal["refused", "spent", "turn", "news"]
-"""What a request waits for: the end of a pause that the server asked for, or of a window of which nothing remains;
-or those before it, and its own place in an even row; or what the answer of one before it says, which may come any time."""
+"""What a request waits for: the end of a pause that the server asked for; the end of a window of which nothing remains;
+those before it, and its own place in an even row; or, at the latest until then, what an answer under way says."""
 
 _SPREAD = 0.35
 """Where n remain, the next one waits for this to the power of n of the time to the reset.

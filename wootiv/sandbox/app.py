@@ -41,7 +41,9 @@ class Route(Struct, frozen=True):
 def route(name: str, operation: Operation[Any, Any], handler: Handler, *, stateful: bool) -> Route:
     """The route of a declared operation."""
     pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", operation.template)
-    return Route(name, operation.method, re.compile(pattern), operation.declaration, handler, stateful)
+    # Express takes a slash more and any case, unless it is told to be strict.
+    either = re.compile(f"{pattern.removesuffix('/')}/?", re.IGNORECASE)
+    return Route(name, operation.method, either, operation.declaration, handler, stateful)
 
 
 _BESIDE = Declaration("", "", None, (), {}, {}, frozenset(), frozenset(), frozenset(), None)

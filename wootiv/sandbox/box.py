@@ -1,7 +1,7 @@
 """`Sandbox`: the API in a box, and its doors."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Unpack, get_args
 
@@ -13,15 +13,17 @@ from wootiv.operation import operations_of
 from wootiv.sandbox.accounts import Accounts
 from wootiv.sandbox.app import App, ErrorShape, Route, beside, route
 from wootiv.sandbox.crud import Crud
-from wootiv.sandbox.entities import SentMail, World
+from wootiv.sandbox.entities import USERS, SentMail, World
 from wootiv.sandbox.example import example
 from wootiv.sandbox.exchange import Handler
 from wootiv.sandbox.faults import Failure, Fault
 from wootiv.sandbox.gate import Gate
 from wootiv.sandbox.idempotency import Keys
+from wootiv.sandbox.loading import table_of, whole_rows
 from wootiv.sandbox.mailboxes import Mailboxes
 from wootiv.sandbox.numbers import check
 from wootiv.sandbox.record import Received, Requests
+from wootiv.sandbox.rows import PASSWORD
 from wootiv.sandbox.server import listen, serving
 from wootiv.sandbox.storage import Storage
 from wootiv.sandbox.store import Table
@@ -39,7 +41,8 @@ class Sandbox:
     `errors` the form of its errors. It takes any key, unless `api_key` is given: then that one, the keys of its
     workspaces, and the access tokens of its users. `throttle` limits the rate: a `TokenBucket` or a `FixedWindow` of
     `wootiv.sandbox`. With `idempotency=True` a write with the key of an earlier one gets that one's answer, and has
-    no effect. `keep` is how many requests `requests` holds.
+    no effect. `max_limit` is the most rows that a list gives at once; without it, contacts alone have one, of 500.
+    `keep` is how many requests `requests` holds.
     """
 
     def __init__(
@@ -52,20 +55,24 @@ class Sandbox:
         api_key: str | None = None,
         throttle: Throttle | None = None,
         idempotency: bool = False,
+        max_limit: int | None = None,
         keep: int = 10_000,
     ) -> None:
         check("rows", rows, whole=True)
         check("seed", seed, whole=True, least=-math.inf)
         check("latency", latency)
         check("keep", keep, whole=True)
+        if max_limit is not None:
+            check("max_limit", max_limit, whole=True, least=1)
         if errors not in get_args(ErrorShape):
             raise ValueError(f"errors must be one of {', '.join(map(repr, get_args(ErrorShape)))}, got {errors!r}")
         if api_key == "":
             raise ValueError("api_key must not be empty: without one, any key will do")
         self._key = api_key or _KEY
-        self._world = World(rows, seed)
+        self._world = World(rows, seed, max_limit)
         self.storage: Storage = Storage()
-        accounts, bucket = Accounts(self._world), self.storage.bucket
+        self._accounts = accounts = Accounts(self._world)
+        bucket = self.storage.bucket
         own = self.storage.handlers() | accounts.handlers() | Mailboxes(self._world).handlers()
         self.app: App = App(
             _routes(self._world, own, Keys() if idempotency else None),
@@ -89,6 +96,23 @@ class Sandbox:
     def requests(self) -> Requests:
         """What arrived, in that order, through all doors; the latest 10,000, or as many as `keep` says."""
         return self.gate.requests
+
+    def load(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Have a table, such as `contacts`, hold these rows in place of its own; how many they are.
+
+        A row has the names of the wire; it may leave out its audit, and what may be null. A user's may have a
+        `password`. Relations are passed over: they have tables of their own. Raises `ValueError` for the first row
+        that does not fit, and changes nothing then.
+        """
+        path = table_of(table, self._world.entities)
+        given = list(rows)
+        also = ("password",) if path == USERS else ()
+        whole = list(whole_rows(self._world.entities[path], given, also=also))
+        with self.gate.lock:
+            self.tables[path].load(whole)
+            if path == USERS:
+                self._accounts.admit({row["id"]: row.get("password", PASSWORD) for row in given})
+        return len(whole)
 
     def fail(
         self,

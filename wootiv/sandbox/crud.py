@@ -48,7 +48,7 @@ class Crud:
 
     def _list(self, asked: Incoming) -> Answer:
         parsed = asked.parsed()
-        join = self._join if parsed.join or self._entity.eager else None
+        join = self._join if self._joined(parsed) else None
         return Answer(200, self._table.select(parsed, join, self._related_columns(parsed)))
 
     def _create(self, asked: Incoming) -> Answer:
@@ -64,7 +64,10 @@ class Crud:
     def _update(self, asked: Incoming) -> Answer:
         fields = asked.body()
         id = asked.path.get("id") or fields["id"]
-        row, changes = self._one(asked, id), self._own(fields)
+        row = self._one(asked, id)
+        own = self._own(fields)
+        own |= self._kept(row, own, asked.parsed())
+        changes = {name: value for name, value in own.items() if row.get(name) != value}
         return ok(self._shown(self._world.change(self._path, id, changes) if changes else row, asked))
 
     def _recover(self, asked: Incoming) -> Answer:
@@ -90,9 +93,36 @@ class Crud:
         """What a body may say of a row: neither its id nor its audit, nor anything of its relations."""
         return {name: fields[name] for name in fields if name in self._table.columns and name not in ("id", "audit")}
 
+    def _kept(self, row: Row, own: Row, parsed: Parsed) -> Row:
+        """The references that no change reaches: the engine saves the relations that it has read over them.
+
+        So a reference to what is not there is forgotten, unless it is changed.
+        """
+        known = relations(self._entity.shape)
+        loaded = [name for name in (*self._entity.eager, *dict(parsed.join)) if name in known and not known[name][1]]
+        tables = {name: self._world.tables[self._paths[known[name][0]]] for name in loaded}
+        kept = {f"{name}Id": (table.live(row[f"{name}Id"]) or {}).get("id") for name, table in tables.items()}
+        return {name: id for name, id in kept.items() if id or own.get(name, row[name]) == row[name]}
+
+    def _joined(self, parsed: Parsed) -> bool:
+        """Whether a query joins anything. Raises `BadSearch` for what hangs on a relation that is joined later."""
+        known = relations(self._entity.shape)
+        heads = set(self._entity.eager)
+        for relation, _ in parsed.join:
+            head, _, nested = relation.partition(".")
+            if head not in known or (nested and relations(known[head][0]).get(nested, (None, True))[1]):
+                continue  # nested lists are not to be had
+            if nested and head not in heads:
+                raise BadSearch(f"{head} must be joined before {relation}")
+            heads.add(head)
+        return bool(heads)
+
     def _one(self, asked: Incoming, id: str) -> Row:
         try:
-            self._table.one(id, asked.parsed())  # conditions in the query must hold for the row too
+            parsed = asked.parsed()
+            self._table.one(
+                id, parsed, joined=self._joined(parsed)
+            )  # conditions in the query must hold for the row too
             return self._table.get(id)
         except KeyError as error:
             raise Refusal(404, str(error.args[0])) from None
@@ -108,12 +138,9 @@ class Crud:
             shape = relations(self._entity.shape).get(head, (None, False))[0]
             if shape and not nested:
                 whole[head] = self._related(self._entity.shape, row, head, fields)
-            elif shape and not relations(shape).get(nested, (None, True))[1]:  # nested lists are not to be had
-                if head not in whole:
-                    raise BadSearch(f"{head} must be joined before {relation}")
-                if inner := whole[head]:
-                    source = self._world.tables[self._paths[shape]].get(inner["id"])
-                    whole[head] = inner | {nested: self._related(shape, source, nested, fields)}
+            elif shape and not relations(shape).get(nested, (None, True))[1] and (inner := whole[head]):
+                source = self._world.tables[self._paths[shape]].get(inner["id"])
+                whole[head] = inner | {nested: self._related(shape, source, nested, fields)}
         return whole
 
     def _related_columns(self, parsed: Parsed) -> set[str]:

@@ -14,7 +14,7 @@ from wootiv.api.contacts import Contact, ContactGroup
 from wootiv.api.invitations import Invitation
 from wootiv.api.mailboxes import Mailbox
 from wootiv.api.roles import Role, RoleAssignment
-from wootiv.api.shapes import Subscription, Workspace
+from wootiv.api.shapes import Audit, Subscription, Workspace
 from wootiv.api.spaces import WorkspaceToken
 from wootiv.api.users import User
 from wootiv.sandbox import rows as seeds
@@ -26,6 +26,9 @@ from wootiv.wire.shape import NULLABLE, Shape, relations
 CONTACTS, GROUPS, WORKSPACES, SUBSCRIPTIONS = "/contacts", "/contact_group", "/wspace", "/subscription"
 USERS, ROLES, ASSIGNMENTS, INVITATIONS = "/user", "/role", "/role-assignment/{assignment}", "/invitation"
 MAILBOXES, TOKENS = "/mailbox", "/space/{space_sid}/tokens"
+
+
+_EMBEDDED = {"audit": Audit.__struct_fields__}
 
 
 class SentMail(Struct, frozen=True):
@@ -63,7 +66,7 @@ class Entity(Struct, frozen=True, kw_only=True):
 class World:
     """All that the sandbox keeps but files: rows by the path of their list, and the mails it sent."""
 
-    def __init__(self, rows: int, seed: int) -> None:
+    def __init__(self, rows: int, seed: int, max_limit: int | None = None) -> None:
         self._random = random.Random(seed)  # noqa: S311 - ids that are the same at every run
         self.entities: dict[str, Entity] = {entity.path: entity for entity in entities(rows)}
         self.tables: dict[str, Table] = {}
@@ -72,7 +75,8 @@ class World:
         """Passcode -> id of the user or invitation that it was mailed for."""
         for path, entity in self.entities.items():
             name = entity.name or entity.shape.__name__
-            self.tables[path] = Table(name, columns(entity), always=entity.eager, **entity.lists)
+            lists = {**entity.lists} | ({"max_limit": max_limit} if max_limit else {})
+            self.tables[path] = Table(name, columns(entity), always=entity.eager, embedded=_EMBEDDED, **lists)
             self.tables[path].load(entity.seeds(seed))
 
     def uuid(self) -> str:
@@ -153,7 +157,7 @@ def _assignees(world: World, role: Row) -> list[Row]:
 
 def _invitee(world: World, invitation: Row) -> Row | None:
     user = invitation["user"]
-    return user if world.tables[USERS].live(user["id"]) else None
+    return user if user and world.tables[USERS].live(user["id"]) else None
 
 
 def entities(rows: int) -> list[Entity]:

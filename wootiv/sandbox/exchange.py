@@ -1,7 +1,7 @@
 """Requests as they come in and answers as they go out, with the checks of a body that the engine makes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias, get_args, get_origin, is_typeddict
 from urllib.parse import parse_qsl
 
@@ -57,7 +57,10 @@ class Incoming(Struct, frozen=True):
 
     def json(self) -> dict[str, Any]:
         """The body as an object, unchecked; raises `Refusal`."""
-        if not self.request.body:
+        kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "application/x-www-form-urlencoded":
+            return dict(parse_qsl(self.request.body.decode(), keep_blank_values=True))
+        if not self.request.body or kind != "application/json":
             return {}
         try:
             body = msgspec.json.decode(self.request.body)
@@ -134,24 +137,56 @@ def _value(value: Any, field: Field, faults: list[str], path: str) -> Any:
     if is_typeddict(hint) and isinstance(value, dict):
         return _read(value, fields_of(hint).values(), faults, f"{path}.")
     if is_typeddict(item):
-        if isinstance(value, list) and value:
-            return [_item(each, item, faults, f"{path}.{n}.") for n, each in enumerate(value)]
-        faults += [f"{path} should not be empty"] + ([] if isinstance(value, list) else [f"{path} must be an array"])
-    elif datetime in options_of(hint):
-        date = moment(value) if isinstance(value, str) else None
-        if isinstance(date, datetime):
+        return _items(value, item, faults, path)
+    if datetime in options_of(hint):
+        if (date := _date(value)) is not None:
             return stamp(date)
         faults.append(f"{path} must be a Date instance")
     elif words := [word for option in options_of(hint) if get_origin(option) is Literal for word in get_args(option)]:
         if value not in words:
             faults.append(f"{path} must be one of the following values: {', '.join(words)}")
     elif not _fits(value, field):
-        faults.append(f"{path} must be {_kind(hint)}")
+        if item is str:
+            faults.append(f"each value in {path} must be a string")
+        if item is not str or not isinstance(value, list):
+            faults.append(f"{path} must be {_kind(hint)}")
     return value
 
 
-def _item(value: Any, hint: Any, faults: list[str], path: str) -> dict[str, Any]:
-    return _read(value if isinstance(value, dict) else {}, fields_of(hint).values(), faults, path)
+def _items(value: Any, hint: Any, faults: list[str], path: str) -> Any:
+    fields = fields_of(hint).values()
+    if isinstance(value, dict):  # one object is checked as if it were the list, and then for being one
+        before = len(faults)
+        _read(value, fields, faults, f"{path}.")
+        if len(faults) > before:
+            return value
+    name = path.rpartition(".")[2]
+    none_of_them = f"each value in nested property {name} must be either object or array"
+    if name == "bulk" and (not isinstance(value, list) or not value):
+        faults.append(f"{path} should not be empty")
+    if not isinstance(value, list):
+        faults += [f"{path} must be an array"] + ([] if value is UNSET or isinstance(value, dict) else [none_of_them])
+    elif not all(isinstance(each, dict | list) for each in value):
+        faults.append(f"{path}.{none_of_them}")
+    elif value and not any(isinstance(each, dict) for each in value):
+        raise Refusal(400, "Empty data. Nothing to save.")
+    else:
+        return [_item(each, fields, faults, f"{path}.{n}.") for n, each in enumerate(value)]
+    return value
+
+
+def _item(value: Any, fields: Iterable[Field], faults: list[str], path: str) -> dict[str, Any]:
+    return _read(value if isinstance(value, dict) else {}, fields, faults, path)
+
+
+def _date(value: Any) -> datetime | None:
+    """What ``new Date`` makes of a value: a number is milliseconds since 1970."""
+    if isinstance(value, str):
+        date = moment(f"{value}-01-01" if len(value) == 4 else value)
+        return date if isinstance(date, datetime) else None
+    if not isinstance(value, int | float) or not abs(value) < 1e14:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(value))
 
 
 def _fits(value: Any, field: Field) -> bool:

@@ -35,6 +35,8 @@ def read_parts(request: Request) -> Iterator[tuple[str, str] | File]:
 
 
 def read_form(request: Request) -> tuple[dict[str, str], list[File]]:
-    """Text fields and files of a multipart body; raises `Refusal`."""
+    """Text fields and files of a body, none of either if it is not multipart; raises `Refusal`."""
+    if not request.headers.get("content-type", "").startswith("multipart/"):
+        return {}, []
     parts = list(read_parts(request))
     return dict(one for one in parts if not isinstance(one, File)), [one for one in parts if isinstance(one, File)]

@@ -55,11 +55,11 @@ class Storage:
 
     def _keep(self, request: Request, field: str) -> list[dict[str, str]]:
         texts, files = read_form(request)
-        if any(file.field != field for file in files):
+        if any(file.field != field for file in files) or (field == "file" and len(files) > 1):
             raise Refusal(400, "Unexpected field")
         if not files:
             raise Refusal(400, "File is required")
-        return [self._stored(request, file, texts.get("path", "")) for file in files]
+        return [self._stored(request, file, texts.get("path", "").strip("/")) for file in files]
 
     def _stored(self, request: Request, file: File, path: str) -> dict[str, str]:
         key = f"{path}/{file.filename}".lstrip("/")

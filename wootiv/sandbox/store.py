@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -36,10 +37,13 @@ class Table:
         soft_delete: bool = False,
         unique: Sequence[str] = (),
         always: Iterable[str] = (),
+        embedded: Mapping[str, Iterable[str]] = MappingProxyType({}),
     ) -> None:
         self.name: str = name
         self.columns: tuple[str, ...] = tuple(columns)
-        self._known = frozenset(columns)
+        # An embedded object is picked by its fields, and nothing is found or sorted by it.
+        self._known = frozenset(columns) - {*embedded}
+        self._picked = self._known | {f"{owner}.{name}" for owner, names in embedded.items() for name in names}
         self._max_limit, self._default_limit = max_limit, default_limit
         self._always_page, self._soft_delete = always_page, soft_delete
         self._unique = tuple(unique)
@@ -57,7 +61,9 @@ class Table:
         return iter(self._rows.values())
 
     def load(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Insert many rows at once."""
+        """Hold these rows in place of all others."""
+        for kept in (self._rows, self._deleted, self._json, self._found):
+            kept.clear()
         for row in rows:
             self._put(row)
         self._ids = sorted(self._rows)
@@ -117,9 +123,11 @@ class Table:
         self._deleted.discard(id)
         self._found.clear()
 
-    def one(self, id: str, parsed: Parsed) -> dict[str, Any]:
-        """Return what get-one answers: the query's conditions and fields hold here too; raise KeyError."""
+    def one(self, id: str, parsed: Parsed, *, joined: bool = False) -> dict[str, Any]:
+        """Return what get-one answers: the query's conditions and fields hold here too; raise KeyError, BadSearch."""
         test = search.condition(parsed, self._known, {"id": id})
+        for field, _ in self._sort(parsed, joined=joined):
+            search.column(field, self._known)
         row = self.get(id)
         hidden = id in self._deleted and parsed.include_deleted != 1
         if hidden or _skip(parsed, self._limit(parsed)) or (test and not test(row)):
@@ -135,8 +143,9 @@ class Table:
         limit = self._limit(parsed)
         skip = _skip(parsed, limit)
         paged = self._always_page or (limit is not None and (parsed.page is not None or parsed.offset is not None))
-        reach = self._reach(parsed, join, related)
-        ids, total = self._find(parsed, skip, limit, reach)
+        sort = self._sort(parsed, joined=join is not None)
+        reach = self._reach(parsed, sort, join, related)
+        ids, total = self._find(sort, parsed, skip, limit, reach)
         data = b"[" + b",".join(self._encode(ids, parsed, join, reach)) + b"]"
         if not paged:
             return data
@@ -149,7 +158,7 @@ class Table:
         limit = parsed.limit or self._default_limit or self._max_limit  # 0 is no limit
         return min(limit, self._max_limit) if limit and self._max_limit else limit
 
-    def _reach(self, parsed: Parsed, join: Joiner | None, related: Collection[str]) -> Reach | None:
+    def _reach(self, parsed: Parsed, sort: _Sort, join: Joiner | None, related: Collection[str]) -> Reach | None:
         """Return what answers a query that names columns of relations; None if it names none."""
         if join is None or names_in(parsed).isdisjoint(related):
             return None
@@ -157,17 +166,31 @@ class Table:
         all_rows, columns = parsed.include_deleted == 1, self._known.union(related)
         rows = {id: join(row, whole) for id, row in self._rows.items() if all_rows or id not in self._deleted}
         reach = Reach(parsed, columns, related, rows)
-        ordered(reach.matching, rows, tuple(dict(parsed.sort).items()), columns, _rank)
+        ordered(reach.matching, rows, sort, columns, _rank)
         return reach
 
-    def _find(self, parsed: Parsed, skip: float, limit: float | None, reach: Reach | None) -> tuple[list[str], int]:
+    def _sort(self, parsed: Parsed, *, joined: bool) -> _Sort:
+        """Return the order of a list; raise BadSearch where TypeORM's query for a slice of joined rows cannot have it.
+
+        That query asks for the ids of the slice first: by what is selected alone, and by id where that leaves a choice.
+        """
+        sort = tuple(dict(parsed.sort).items())  # a field named twice: its first place, its last direction
+        limit = self._limit(parsed)
+        if not joined or not (limit or _skip(parsed, limit)):
+            return sort
+        if parsed.fields and (unseen := {field for field, _ in sort if "." not in field} - {"id", *parsed.fields}):
+            raise BadSearch(f"no such column: {min(unseen)}")
+        return sort if "id" in dict(sort) else (*sort, ("id", True))
+
+    def _find(
+        self, sort: _Sort, parsed: Parsed, skip: float, limit: float | None, reach: Reach | None
+    ) -> tuple[list[str], int]:
         """Return the ids of a page, and how many match in all."""
         if skip < 0 or (limit or 0) < 0:
             raise BadSearch("LIMIT and OFFSET must not be negative")
         if reach:
             first = _whole(skip)
             return reach.matching[first : None if limit is None else first + _whole(limit)], len(reach.matching)
-        sort = tuple(dict(parsed.sort).items())  # a field named twice: its first place, its last direction
         plan = search.plan(parsed, self._known, by_id=sort == _BY_ID)
         found = self._matching(sort, plan, all_rows=parsed.include_deleted == 1 or not self._deleted)
         start = bisect_right(found, plan.after) if plan.after is not None else 0
@@ -206,7 +229,7 @@ class Table:
         whole = join(row, parsed) if join else row
         if not parsed.fields:
             return whole
-        wanted = {"id", *self._always, *self._known.intersection(parsed.fields)}
+        wanted = {"id", *self._always, *self._picked.intersection(parsed.fields)}
         picked = {name: value for name, value in whole.items() if name in wanted or name not in row}
         for field in sorted(wanted):
             head, dot, name = field.partition(".")
