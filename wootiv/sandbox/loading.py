@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from wootiv.sandbox.entities import Entity, columns, relations
+from wootiv.sandbox.entities import Entity, columns
 from wootiv.sandbox.exchange import Row, now
-from wootiv.wire.shape import NULLABLE
+from wootiv.wire.shape import NULLABLE, relations
 from wootiv.wire.words import describe, nearest
 
 
