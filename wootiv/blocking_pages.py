@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 from wootiv.concurrent import AsyncConcurrentList, Fetch, How
-from wootiv.cursor import Cursor, PageData
+from wootiv.cursor import Cursor, PageData, has_more
 from wootiv.errors import APIError
 from wootiv.hosted import ConcurrentList, Hosted
 from wootiv.message import Pairs
@@ -134,7 +134,7 @@ class Page(OnePage[T]):
         if (cursor := self._behind()) is None:
             return None
         page = fetched(self._fetch, cursor)
-        return page if page.data else None
+        return page if has_more(cursor, page.data) else None
 
     def pages(self) -> Iterator["Page[T]"]:
         """This page and all after it, one request each."""
@@ -171,7 +171,7 @@ class _Pages(Generic[T]):
             if self._first is not None:
                 page, self._first = self._first, None
                 return page
-            if not self._over and (read := self._last._next_to_read()) is not None:  # noqa: SLF001 - of this module
+            if not self._over and (read := self._last._next_to_read()) is not None:  # noqa: SLF001 - of this module  # pyright: ignore[reportPrivateUsage] - its own iterator
                 self._last = read
                 return read
             self._over = True

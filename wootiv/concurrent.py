@@ -196,7 +196,7 @@ class AsyncConcurrentList(Generic[T]):
     async def _more(self) -> list[T]:
         """The new rows of one page: the next in line, or with `ordered=False` whichever comes first."""
         head = self._line[0]
-        if head.taken and self._window.room:  # so something is missing before it, and may be asked for
+        if head.taken:  # else it would have been joined: something is missing before it
             return self._unseen(await self._join(head))
         slot = await self._window.ready()
         if self._seen is None:
@@ -247,7 +247,8 @@ class AsyncConcurrentList(Generic[T]):
             if seam.missing is not None:
                 break
             _ = self._joined(head, seam, None)  # its rows were given out
-        kept = 1 if self._line and self._line[0].taken else 0  # for what is missing before it
+        # What is missing before a page that was given out has its place in the window, too.
+        kept = 1 if self._line and self._line[0].taken else 0
         while self._is_open and self._window.room > kept and (piece := self._seams.take(alone=not self._line)):
             self._line.append(self._window.start(piece))
         self._over = not self._line

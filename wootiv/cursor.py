@@ -173,6 +173,11 @@ def behind(cursor: Cursor, page: PageData[Any]) -> Cursor | None:
     return None if key is None else _step(cursor, page).onward(key)
 
 
+def has_more(cursor: Cursor, rows: list[Any]) -> bool:
+    """Whether there are rows beyond the key that they were asked by; a server that passes over it repeats others."""
+    return bool(rows) and all(key_of(row) != cursor.last for row in rows)
+
+
 def _step(cursor: Cursor, page: PageData[Any]) -> Cursor:
     if cursor.number > 1:
         return structs.replace(cursor, number=cursor.number + 1)

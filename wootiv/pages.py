@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from wootiv.concurrent import AsyncConcurrentList, Fetch, How
-from wootiv.cursor import Cursor, PageData, PageInfo, behind, changes, counting, following
+from wootiv.cursor import Cursor, PageData, PageInfo, behind, changes, counting, following, has_more
 from wootiv.errors import APIError, APIResponseValidationError
 from wootiv.message import APIResponse
 from wootiv.wire.decode import Decoder
@@ -196,7 +196,7 @@ class AsyncPage(_AsyncWhole[T], OnePage[T]):
             await anyio.lowlevel.checkpoint()
             return None
         page = await _fetched(self._fetch, cursor)
-        return page if page.data else None
+        return page if has_more(cursor, page.data) else None
 
     def _at_hand(self) -> PageData[T]:
         return self._sent
@@ -286,7 +286,7 @@ class _AsyncPages(Generic[T]):
         async with self._turn:  # cancelled anywhere here, the last page stays what it was
             if not self._over:
                 last = self._last
-                page = await (self._first() if last is None else last._next_to_read())  # noqa: SLF001 - of this module
+                page = await (self._first() if last is None else last._next_to_read())  # noqa: SLF001 - of this module  # pyright: ignore[reportPrivateUsage] - its own iterator
                 if page is not None:
                     self._last = page
                     return page

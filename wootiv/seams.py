@@ -173,7 +173,8 @@ class Seams(Generic[T]):
         return page.data
 
     def _came_before(self, page: PageData[T]) -> bool:
-        return any(key_of(row) in self._opening for row in page.data)
+        known = self._opening if self._last is None else {*self._opening, self._last}
+        return any(key_of(row) in known for row in page.data)
 
 
 def plan(cursor: Cursor, page: PageData[Any], most: float) -> Plan | None:

@@ -22,12 +22,14 @@ def read(listed, concurrency=8, **how):
     if isinstance(listed, AsyncPaginator | AsyncPage):
         return _read(listed, concurrency, **how)
     with listed.concurrent(concurrency, **how) as rows:
-        return list(rows), rows.stats
+        found = list(rows)
+    return found, rows.stats  # now that all is over, also what was given up on the way
 
 
 async def _read(listed, concurrency, **how):
     async with listed.concurrent(concurrency, **how) as rows:
-        return [row async for row in rows], rows.stats
+        found = [row async for row in rows]
+    return found, rows.stats
 
 
 def _ids(rows):

@@ -1,5 +1,6 @@
 """What the engine refuses: its errors in both forms, its throttle, its guard."""
 
+import httpx
 import pytest
 
 from wootiv import (
@@ -154,11 +155,18 @@ def throttled(engine):
         yield address
 
 
+def use_up(address, path):
+    """Have somebody else take what the throttle lets through; the client would keep to what it is told."""
+    with httpx.Client(headers={"Authorization": "Bearer key"}, verify=False) as other:  # noqa: S501 - no TLS here
+        assert 429 in (other.get(f"{address}{path}").status_code for _ in range(100))
+
+
 def test_a_throttle_is_waited_for(face, throttled):
     """What is refused, as more than four calls a second are, comes through all the same."""
 
     def do(client, get):
-        for _ in range(100):
+        for _ in range(20):
+            use_up(throttled, "/role?page=1&limit=100&sort=id,ASC")
             response = get(client.send(calls.roles.list()))
             assert len(response.parse().data) == 6
             if len(response.attempts) > 1:
@@ -173,7 +181,8 @@ def test_a_throttle_is_waited_for(face, throttled):
 
 def test_a_throttle_is_an_error_where_nothing_is_tried_again(face, throttled):
     def do(client, get):
-        for _ in range(100):
+        for _ in range(20):
+            use_up(throttled, "/contact_group?limit=0")
             get(client.contact_group.list(limit=0, max_retries=0))
 
     with pytest.raises(RateLimitError, match="Too Many Requests") as refused:

@@ -388,6 +388,17 @@ def test_a_rate_once_found_falls_by_a_fifth_at_most():
     assert learned.rate == pytest.approx(found * 0.8)
 
 
+@pytest.mark.parametrize(("told", "seconds"), [(True, 1.2), (False, 1.1)])
+def test_where_nobody_says_how_long_it_has_opened_between_the_last_two_that_went_ahead(told, seconds):
+    learned = Learned()
+    for _ in range(50):
+        learned.passed(0.0, recent=True)
+    learned.refused(0.1, told=told)
+    learned.refused(0.9, told=told)
+    learned.passed(1.2, recent=True)
+    assert learned.rate == pytest.approx(50 / seconds)
+
+
 def test_no_rate_is_learned_out_of_nothing():
     learned = Learned()
     for _ in range(5):

@@ -428,13 +428,13 @@ async def test_who_waits_holds_no_slot(service):
 
 
 @virtual
-@pytest.mark.parametrize("rate", [None, 1000])
+@pytest.mark.parametrize("rate", [None, 1])
 async def test_a_pause_holds_for_those_too_who_had_their_turn_and_queued_for_a_slot(service, rate):
-    limited = service(busy(retry_after="9"), ok(), took=1)
+    limited = service(busy(retry_after="9"), ok(), took=5)
     async with limited.client(max_connections=1, max_rate=rate) as client:
         begun = anyio.current_time()
         await together(*[lambda: client.send(GET)] * 3)
-    assert limited.asked[1] >= begun + 10
+    assert limited.asked[1] >= begun + 14
 
 
 @virtual

@@ -1,7 +1,7 @@
-"""Bulks that are met by Ctrl-C at random instants, as a program: `interrupted.py blocking trio served 3`, for 3 seconds.
+"""Bulks that are met by Ctrl-C at random instants: `interrupted.py blocking trio served 3`, for 3 seconds.
 
-Prints how many bulks there were, how many of them were cut short, how many of the unknown outcomes were applied, and how
-many outcomes there were of each kind. Fails where an account is not even.
+Prints how many bulks there were, how many of them were cut short, how many of the unknown outcomes were applied, and
+how many outcomes there were of each kind. Fails where an account is not even.
 """
 
 import faulthandler
@@ -47,7 +47,12 @@ class Interrupts:
 
 def troubled():
     sandbox = Sandbox(rows=0)
-    faults = [{"drop": True}, {"drop": True, "after_effect": True}, {"status": 400}, {"status": 502, "after_effect": True}]
+    faults = [
+        {"drop": True},
+        {"drop": True, "after_effect": True},
+        {"status": 400},
+        {"status": 502, "after_effect": True},
+    ]
     for fault in faults:
         sandbox.fail("contacts.create", **fault, times=None, match=lambda _: RNG.random() < 0.02)
     sandbox.fail("contacts.create", delay=0.002, after_effect=True, times=None, match=lambda _: RNG.random() < 0.5)
@@ -114,14 +119,14 @@ def run(side, sandbox, seconds):
         read = side.begin(items)
         try:
             side.run(read, interrupts)
-        except KeyboardInterrupt as error:
-            assert not isinstance(error, BaseExceptionGroup)
-        side.after(read)
+        except KeyboardInterrupt:
+            side.after(read)
         found, of_unknown = check_account(read, items, sandbox)
         kinds += Counter({kind.__name__: count for kind, count in found.items()})
         applied += of_unknown
         cut += 0 < len(read.all) < COUNT
-    print(number, cut, applied, *(kinds[name] for name in ("Succeeded", "Failed", "Unknown", "NotSent")))
+    found = [kinds[name] for name in ("Succeeded", "Failed", "Unknown", "NotSent")]
+    print(number, cut, applied, *found)  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":

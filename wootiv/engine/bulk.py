@@ -7,10 +7,9 @@ from typing import Generic, Literal, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
-from msgspec import UNSET
 
 from wootiv.engine.crew import BulkPlan, Crew, Job
-from wootiv.engine.items import each
+from wootiv.engine.items import close, each
 from wootiv.engine.send import Engine
 from wootiv.outcome import BulkCounts, BulkResult, Outcome, sorted_out
 
@@ -24,7 +23,8 @@ class AsyncBulk(Generic[I, R]):
     Items are read no further ahead than there is room. Once nothing more is sent, what has a length is read to its end,
     and an iterator no further. What reading them raises comes after the outcomes of what was read before. After the
     block, however it ended, `counts` is exact and `unread` has the outcomes of all items that were read and that the
-    reader did not get; what was not read from `items` is still there.
+    reader did not get. What was not read from `items` is still there; but an async generator is closed, because it may
+    have a block open.
     """
 
     def __init__(self, engine: Engine, plan: BulkPlan[I, R], items: Iterable[I] | AsyncIterable[I]) -> None:
@@ -91,38 +91,39 @@ class AsyncBulk(Generic[I, R]):
         return (*self._taken_back, *self._crew.done)
 
     async def _feed(self) -> None:  # noqa: ASYNC910 - the call waits, or nobody waits for this task
-        while not self._exhausted:
+        # One scope for all items, and not one for each: a generator may have blocks of its own open between them.
+        with anyio.CancelScope(deadline=math.inf if self._is_finite else self._crew.deadline) as scope:
+            self._crew.reading = None if self._is_finite else scope
+            try:
+                await self._read_all()
+            finally:
+                await close(self._items)  # noqa: ASYNC102 - in no scope of ours, as above
+        self._end()
+
+    async def _read_all(self) -> None:  # noqa: ASYNC910 - as above
+        while not self._exhausted and (self._is_finite or self._crew.over is None):
             while self._crew.room <= 0:
                 self._room = anyio.Event()
                 await self._room.wait()
-            if self._crew.over is None or self._is_finite:
-                await self._read_one()
-            else:
-                self._end(None)
+            await self._read_one()
 
-    async def _read_one(self) -> None:
+    async def _read_one(self) -> None:  # noqa: ASYNC910 - as above
         job: Job[I, R] = Job(self._read)
         self._crew.waiting.append(job)
         try:
-            with anyio.CancelScope(deadline=math.inf if self._is_finite else self._crew.deadline) as scope:
-                self._crew.reading = None if self._is_finite else scope
-                job.item = await anext(self._items)  # to where it belongs: no Ctrl-C comes between
-            if job.item is UNSET:
-                del self._crew.waiting[-1]
-                self._crew.begin_waiting()  # it says what is over
-                self._end(None)
-                return
+            job.item = await anext(self._items)  # to where it belongs: no Ctrl-C comes between
             self._read += 1
-        except Exception as error:  # noqa: BLE001 - raised where the outcomes have been read
-            del self._crew.waiting[-1]
-            self._end(None if isinstance(error, StopAsyncIteration) else error)
-            return  # noqa: ASYNC910 - nobody waits for this task
-        try:
             self._crew.make(job)
-        except TypeError as error:
-            self._end(error)
-        self._crew.begin_waiting()
+        except StopAsyncIteration:
+            self._exhausted = True
+        except Exception as error:  # noqa: BLE001 - raised where the outcomes have been read
+            self._exhausted, self._error = True, error
+        else:
+            self._crew.begin_waiting()
 
-    def _end(self, error: Exception | None) -> None:
-        self._exhausted, self._error = True, error
+    def _end(self) -> None:
+        """Nothing more is read."""
+        self._crew.drop_unread()
+        self._crew.begin_waiting()  # what has no call to be sent, too; and it says what is over
+        self._exhausted = True
         self._crew.wake()

@@ -206,11 +206,16 @@ class Crew(Generic[I, R]):
                 if job.scope is not None and (job.life is None or (job.life.gone_out is None and not job.may_stand)):
                     job.scope.cancel()
 
+    def drop_unread(self) -> None:
+        """Forget the job for which no item came."""
+        if self.waiting and self.waiting[-1].item is UNSET:
+            del self.waiting[-1]
+
     def sweep(self) -> None:
         """Have an outcome for each item that was read and has none, once no task is left."""
+        self.drop_unread()
         while self.waiting:
-            if (job := self._take_up()).item is UNSET:
-                del self._busy[job.index]
+            self._take_up()
         for outcome in [self._keep(job, job.broken_off(self._why)) for job in list(self._busy.values())]:
             self._tell(outcome)  # when all are kept: what a handler raises may end it
 

@@ -5,10 +5,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 import anyio
-import anyio.lowlevel
 
 from wootiv.call import Call
-from wootiv.engine.items import Items, each
+from wootiv.engine.items import Items, close, each
 from wootiv.engine.send import Engine
 from wootiv.errors import APITimeoutError
 from wootiv.run import Run, check_count, check_seconds
@@ -27,15 +26,8 @@ async def gather(
     given = each(calls, "gather")
     async with Tasks() as tasks:
         gathering = _Gathering(engine, Run(total_timeout, resend_unknown=False), tasks)
-        try:
-            while not gathering.errors:
-                gathering.start(await gathering.in_time(given))
-                await gathering.no_more_than(concurrency - 1)
-        except StopAsyncIteration:
-            pass
-        except Exception as error:  # noqa: BLE001 - raised when all before it has been answered
-            gathering.fail(error, len(gathering.answers))
-        await gathering.no_more_than(0)
+        tasks.start(partial(gathering.read, given, concurrency))
+        await gathering.over.wait()
     if gathering.errors:
         raise gathering.errors[min(gathering.errors)]
     return gathering.answers
@@ -47,21 +39,37 @@ class _Gathering:
     def __init__(self, engine: Engine, run: Run, tasks: Tasks) -> None:
         self.answers: list[Any] = []
         self.errors: dict[int, Exception] = {}
+        self.over = anyio.Event()
+        """Set when all is answered that is before the first error."""
         self._engine = engine
         self._run = run
         self._tasks = tasks
+        self._reading = anyio.CancelScope(deadline=run.deadline)
         self._under_way: dict[int, anyio.CancelScope] = {}
         self._changed = anyio.Event()
 
-    async def in_time(self, calls: Items[Any]) -> object:
-        """The next call; raises `APITimeoutError` where waiting for it takes too long."""
-        with anyio.CancelScope(deadline=self._run.deadline):
-            return await anext(calls)
-        await anyio.lowlevel.checkpoint_if_cancelled()  # a scope of the caller's that ran out too has the say
-        raise APITimeoutError(f"gather: total_timeout of {self._run.total_timeout:g} s ran out")
+    async def read(self, calls: Items[Any], concurrency: int) -> None:
+        """Send all calls, no more than so many at once, until one fails."""
+        with self._reading:  # one scope for all, because a generator may have blocks of its own open between its items
+            try:
+                while not self.errors:
+                    call = await anext(calls)
+                    if not self.errors:
+                        self._start(call)
+                    await self._no_more_than(concurrency - 1)
+            except StopAsyncIteration:
+                pass
+            except Exception as error:  # noqa: BLE001 - raised when all before it has been answered
+                self._fail(error, len(self.answers))
+            finally:
+                await close(calls)  # noqa: ASYNC102 - in no scope of ours, as above
+        if self._reading.cancelled_caught and not self.errors:
+            late = APITimeoutError(f"gather: total_timeout of {self._run.total_timeout:g} s ran out")
+            self._fail(late, len(self.answers))
+        await self._no_more_than(0)
+        self.over.set()
 
-    def start(self, call: object) -> None:
-        """Send a call; raises `TypeError` for what is none."""
+    def _start(self, call: object) -> None:
         if not isinstance(call, Call):
             raise TypeError(f"gather: expected calls of wootiv.calls, got {kind_of(call)}")
         number = len(self.answers)
@@ -69,14 +77,15 @@ class _Gathering:
         self._under_way[number] = anyio.CancelScope()
         self._tasks.start(partial(self._carry_out, number, call))
 
-    def fail(self, error: Exception, number: int) -> None:
+    def _fail(self, error: Exception, number: int) -> None:
         """Keep an error, and cancel the calls behind it: none of theirs is the first."""
         self.errors[number] = error
+        self._reading.cancel()
         for other, scope in self._under_way.items():
             if other > number:
                 scope.cancel()
 
-    async def no_more_than(self, most: int) -> None:  # noqa: ASYNC910 - it waits where there is too much
+    async def _no_more_than(self, most: int) -> None:  # noqa: ASYNC910 - it waits where there is too much
         """Wait until no more calls than that are under way."""
         while len(self._under_way) > most:
             self._changed = anyio.Event()
@@ -87,6 +96,6 @@ class _Gathering:
             try:
                 self.answers[number] = await self._engine.answer(call, self._run)
             except Exception as error:  # noqa: BLE001 - not BaseException: cancellation and Ctrl-C end it all
-                self.fail(error, number)
+                self._fail(error, number)
         del self._under_way[number]
         self._changed.set()

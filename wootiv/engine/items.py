@@ -1,7 +1,7 @@
 """What an iterable of either kind gives, for an async reader."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import anyio.lowlevel
 
@@ -31,3 +31,9 @@ def each(items: Iterable[I] | AsyncIterable[I], name: str) -> Items[I]:
     if isinstance(items, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         return _Each(items)
     raise TypeError(f"{name}: expected an iterable or an async iterable, got {kind_of(items)}")
+
+
+async def close(items: Items[Any]) -> None:  # noqa: ASYNC910 - there is nothing to wait for but what a generator does
+    """Close an async generator, in the task that has read it: between two items it may have a block open."""
+    if isinstance(items, AsyncGenerator):
+        await items.aclose()

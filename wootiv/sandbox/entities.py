@@ -75,7 +75,7 @@ class World:
         """Passcode -> id of the user or invitation that it was mailed for."""
         for path, entity in self.entities.items():
             name = entity.name or entity.shape.__name__
-            lists = {**entity.lists} | ({"max_limit": max_limit} if max_limit else {})
+            lists: dict[str, Any] = {**entity.lists, **({"max_limit": max_limit} if max_limit else {})}
             self.tables[path] = Table(name, columns(entity), always=entity.eager, embedded=_EMBEDDED, **lists)
             self.tables[path].load(entity.seeds(seed))
 
