@@ -113,7 +113,7 @@ def _alias(name: str) -> str:
     alias = ALIASES.pop(name)  # spelt out here, by its name elsewhere
     try:
         text = f"{name} = {in_code(alias)}"
-        if len(text) > 88:
+        if len(text) > 120:
             text = text.replace("= ", "= (\n    ").replace(" | ", "\n    | ") + "\n)"
         return f"```py\n{text}\n```"
     finally:
