@@ -37,6 +37,7 @@ from wootiv import (
     Wootiv,
     calls,
 )
+from wootiv.engine.crew import BulkPlan, Crew, Job
 from wootiv.sandbox import FixedWindow
 from wootiv.types import Contact
 
@@ -925,6 +926,16 @@ def test_a_thread_that_still_reads_when_the_block_is_left_takes_no_item_along(sa
         every = sorted(outcome.index for outcome in (*got, *outcomes.unread))
         assert every == list(range(6))
         assert outcomes.counts.items == 6
+
+
+async def test_what_another_thread_puts_in_when_the_block_was_left_is_not_sent(sandbox):
+    async with sandbox.async_client() as client:
+        async with Crew(client._engine, BulkPlan(new_contact)) as crew:
+            pass
+        crew.waiting.append(Job(0, "a", new_contact("a")))
+        crew.begin_waiting()
+    assert [type(outcome) for outcome in crew.done] == [NotSent]
+    assert len(sandbox.requests) == 0
 
 
 async def test_a_task_that_still_reads_when_the_block_is_left_is_told_so(sandbox):

@@ -219,10 +219,10 @@ def test_lists_of_any_length_are_read_to_their_end(face, rows, given, expected, 
 
 def test_a_server_that_repeats_its_last_page_is_not_believed(face, recorder):
     """A full page may have rows behind it, whatever the count says; so the server is asked once more."""
-    pages = [[{"id": "1"}, {"id": "2"}], [{"id": "2"}, {"id": "3"}]]
-    answers = [httpx.Response(200, json={"data": rows, "total": 3, "page": 1, "pageCount": 2}) for rows in pages]
-    found, _ = face(lambda client: read(client.contacts.list(limit=2)), transport=recorder(*answers).transport())
-    assert ids(found) == ["1", "2", "3"]
+    pages = [[{"id": f"{first}"}, {"id": f"{first + 1}"}] for first in (1, 2, 3)]
+    answers = [httpx.Response(200, json={"data": rows, "total": 4}) for rows in pages]
+    found, _ = face(lambda client: read(client.contacts.list(limit=2), 1), transport=recorder(*answers).transport())
+    assert ids(found) == ["1", "2", "3", "4"]
     pages = [[{"id": "1"}, {"id": "2"}], [{"id": "3"}, {"id": "4"}]]
     answers = [httpx.Response(200, json={"data": rows, "total": 6 - int(rows[1]["id"])}) for rows in pages]
     found = face(lambda client: client.contacts.list(limit=2), transport=recorder(*answers).transport())
@@ -690,6 +690,19 @@ def test_an_error_before_any_row_or_in_another_order_says_nowhere(face, sandbox,
             assert caught.value.resume_after is None
 
     face.session(do, transport=Failing(sandbox, lambda query: query.get("sort") or given == {}), max_retries=0)
+
+
+def test_where_a_list_by_key_has_to_go_on_by_number_an_error_says_nowhere(face, recorder):
+    """Such as with a server that passes over the key."""
+
+    def answer(request):
+        if httpx.QueryParams(request.url.query)["page"] == "2":
+            raise httpx.ReadError("gone")
+        return httpx.Response(200, json={"data": [{"id": "1"}], "total": 3, "page": 1, "pageCount": 3})
+
+    with pytest.raises(APIConnectionError, match="gone") as caught:
+        face(lambda client: client.contacts.list(limit=1), transport=recorder(answer).transport(), max_retries=0)
+    assert caught.value.resume_after is None
 
 
 @pytest.mark.parametrize("given", [{"sort": "email,ASC"}, {"page": 1}], ids=str)

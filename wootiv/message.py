@@ -81,7 +81,7 @@ class Stream:
     __slots__ = ("begun", "pieces")
 
     def __init__(self, pieces: Iterator[bytes] | AsyncIterable[bytes]) -> None:
-        self.pieces = pieces
+        self.pieces: Iterator[bytes] | AsyncIterable[bytes] = pieces
         self.begun: bool = False
         """Whether any of it was read."""
 

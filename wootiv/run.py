@@ -18,7 +18,7 @@ class Run:
         self.total_timeout = total_timeout
         self.resend_unknown = resend_unknown
         """Whether to send a create again whose answer is not known."""
-        self.deadline = math.inf if total_timeout is None else anyio.current_time() + total_timeout
+        self.deadline: float = math.inf if total_timeout is None else anyio.current_time() + total_timeout
         self.requests = 0
         self.retries = 0
         self._waited = 0.0

@@ -26,7 +26,7 @@ class Slot(Generic[W, T]):
         self.told = False
         """Whether the reader has met the error."""
         self.taken = False
-        self.scope = anyio.CancelScope()
+        self.scope: anyio.CancelScope = anyio.CancelScope()
 
 
 class Window(Generic[W, T]):

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -68,8 +69,9 @@ class Blocking:
 
     def run(self, read, interrupts):
         interrupts.ask()
+        some = RNG.choice([COUNT, RNG.randrange(COUNT)])
         with read.bulk as outcomes:
-            read.got.extend(outcomes)  # in C: between an outcome and the list there is no place for a Ctrl-C
+            read.got.extend(islice(outcomes, some))  # in C: no Ctrl-C comes between an outcome and the list
         while True:
             time.sleep(0.01)
 
@@ -88,9 +90,12 @@ class Async:
     def run(self, read, interrupts):
         async def main():
             interrupts.ask()
+            some = RNG.choice([COUNT, RNG.randrange(COUNT)])
             async with read.bulk as outcomes:
                 async for outcome in outcomes:
                     read.got.append(outcome)
+                    if len(read.got) > some:
+                        break
             await anyio.sleep_forever()
 
         anyio.run(main, backend=self._backend)

@@ -152,6 +152,8 @@ class Bulk(Generic[I, R]):
         return (*self._taken_back, *self._crew.done)
 
     def _sweep(self) -> None:
+        if self._left and self._hosted is not None and not self._hosted.is_over:
+            self._hosted.close()  # a Ctrl-C came when it was being left
         if self._crew.left:
             self._crew.sweep()  # what another thread has read since
 

@@ -111,7 +111,8 @@ class Crew(Generic[I, R]):
         """Jobs that are not begun; the last one may have no call yet, or no item."""
         self.over: str | None = None
         """Why no more is sent."""
-        self.left = False
+        self.left: bool = False
+        """Whether the block was left, and its tasks are gone."""
         self.reading: anyio.CancelScope | None = None
         """What reading an item waits in, where it is not worth waiting for once no more is sent."""
         self._engine = engine

@@ -264,7 +264,7 @@ class LoopThread:
             call.finish(error)
 
 
-current_loop = anyio.lowlevel.RunVar[LoopThread]("wootiv_loop")
+current_loop: anyio.lowlevel.RunVar[LoopThread] = anyio.lowlevel.RunVar("wootiv_loop")
 """The loop that serves blocking calls, for what runs in it."""
 
 

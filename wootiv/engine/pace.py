@@ -131,7 +131,7 @@ class Pace:
     """What is known of one limit. Times are those of one event loop's clock."""
 
     def __init__(self) -> None:
-        self.is_free = False
+        self.is_free: bool = False
         """Whether there is nothing to heed: as long as no limit is met, all this costs next to nothing."""
         self.paused_until: float = -math.inf
         self._under_way: dict[int, float] = {}

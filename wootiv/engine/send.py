@@ -22,7 +22,7 @@ from wootiv.engine.retry import again, is_throttled, maybe_carried_out, rules, w
 from wootiv.engine.settings import Settings
 from wootiv.engine.transport import never_sent, unreachable
 from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, ClientStateError
-from wootiv.message import APIResponse, Attempt, Form, Pairs, Reply, SentRequest
+from wootiv.message import APIResponse, Attempt, Form, Outgoing, Pairs, Reply, SentRequest
 from wootiv.run import Run
 from wootiv.wire.decode import problem
 from wootiv.wire.files import rewindable
@@ -39,7 +39,7 @@ class Engine:
         self.settings = settings
         self.network = network
         self.events = events
-        self.terms = Terms((settings.base_url, settings.api_key), settings.max_rate)
+        self.terms: Terms = Terms((settings.base_url, settings.api_key), settings.max_rate)
 
     async def send(self, call: Call[R], run: Run | None = None) -> APIResponse[R]:
         """Send a call and give its raw answer; raises `APIError`."""
@@ -63,33 +63,33 @@ class Life(Generic[R]):
 
     def __init__(self, engine: Engine, call: Call[R], run: Run | None = None) -> None:
         self.run = run
-        self.network = engine.network
+        self.network: Network = engine.network
         self.network.check_process()  # first: the clock of an inherited loop cannot even be asked
-        self.events = engine.events
+        self.events: Events = engine.events
         self.turn_to(engine, call)
         self.attempts: list[Attempt] = []
         self._begun = anyio.current_time()
         self.gone_out: float | None = None
         """When the attempt that is under way got its connection."""
         self._failure: APIError | None = None
-        self.impatient = False
+        self.impatient: bool = False
         """Whether it has gone out although the rate limit said to wait, because it could not wait so long."""
-        self.late = False
+        self.late: bool = False
         """Whether its limit ended it."""
         limit = call.options.total_timeout
-        self.limit = engine.settings.total_timeout if limit is UNSET else limit
-        self.deadline = math.inf if self.limit is None else self._begun + self.limit
+        self.limit: float | None = engine.settings.total_timeout if limit is UNSET else limit
+        self.deadline: float = math.inf if self.limit is None else self._begun + self.limit
         if run is not None and run.deadline < self.deadline:
             self.deadline, self.limit = run.deadline, run.total_timeout
 
     def turn_to(self, engine: Engine, call: Call[R]) -> None:
         """Have what follows go out as an engine sends a call."""
         self.call = call
-        self.settings = engine.settings
-        self.terms = engine.terms
-        self.outgoing = outgoing(call, engine.settings)
+        self.settings: Settings = engine.settings
+        self.terms: Terms = engine.terms
+        self.outgoing: Outgoing = outgoing(call, engine.settings)
         names = dict.fromkeys(name for name, _ in self.outgoing.headers)
-        self.request = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
+        self.request: SentRequest = SentRequest(call.method, self.outgoing.shown_url, tuple(names))
 
     async def send(self) -> APIResponse[R]:
         """Send the call and give its raw answer; raises `APIError`."""

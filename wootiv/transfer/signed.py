@@ -117,7 +117,7 @@ class SignedLife(Life[R]):
         return await self._try(self._aimed)
 
     async def _try(self, aimed: Outgoing) -> APIResponse[R]:
-        self.outgoing = self.dressed(aimed)
+        self.outgoing: Outgoing = self.dressed(aimed)
         try:
             return await super()._attempt()
         except APIStatusError as error:
