@@ -141,8 +141,6 @@ ENDS = [
 @pytest.mark.parametrize("served", [False, True], ids=["in process", "over a socket"])
 @pytest.mark.parametrize(("end", "options", "kinds"), ENDS)
 def test_the_account_is_even_however_a_bulk_ends(face, end, options, kinds, served):
-    if served and end is closed_meanwhile and face.name.startswith("async"):
-        pytest.skip("a connection that is made while its client is closed is left open")
     rng = random.Random(1)
     account = Account(*kinds)
     sandbox = troubled(rng, LATENCY)

@@ -38,7 +38,7 @@ def test_what_has_a_length_is_read_to_its_end(face, sandbox):
 
 def test_an_endless_iterator_ends_with_the_time(face, sandbox):
     result = face.session(
-        lambda client, get: get(client.bulk(read, itertools.count(), total_timeout=0.3).collect()),
+        lambda client, get: get(client.bulk(read, itertools.count(), total_timeout=1).collect()),
         transport=sandbox.transport(),
     )
     assert result.succeeded

@@ -16,7 +16,7 @@ _TIME = re.compile(r"20(?:2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 """Of today or later: the first rows and what the requests say are older."""
 _TOKEN = re.compile(r"[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}")
 _SLUG = re.compile(r"-[0-9a-f]{8}$")
-_SIGNED = re.compile(r"^https?://[^/]*/[^/]*(/[^?]*)?(\?X-Amz-Signature=[0-9a-f]+)?$")
+_SIGNED = re.compile(r"^https?://[^/]*/[^/]*(/[^?]*)?(\?(?:X-Amz-[^&]*&)*X-Amz-Signature=[0-9a-f]+)?$")
 _AS_IT_IS = "".join(map(chr, range(0x21, 0x7F)))
 _NEW = re.compile(r"{new:(\w+):(\d+)}")
 

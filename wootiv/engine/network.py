@@ -9,13 +9,15 @@ from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
+from anyio.abc import TaskGroup
 
 from wootiv.engine.limits import POOL_SIZE, Slots, pools_for
+from wootiv.engine.loop import CLOSED
 from wootiv.engine.pace import Patient, RateLimit, Terms
 from wootiv.engine.pools import CLOSING, NetworkOptions, Pool, close_given, close_with
 from wootiv.engine.transport import exchange
 from wootiv.engine.turns import Turns
-from wootiv.errors import ClientStateError
+from wootiv.errors import APIConnectionError, ClientStateError
 from wootiv.message import Outgoing, Pairs, Reply, Timeouts
 
 _ACCOUNTS = 256
@@ -53,8 +55,9 @@ class Network:
         sent, number, pool = await turns.take(terms.max_rate, who, timeouts.pool)
         reply = None
         try:
+            session.check_open()  # again: it may have waited long
             who.goes_out(sent.at)
-            reply = await _isolated(lambda: exchange(pool, outgoing, secret, timeouts))
+            reply = await session.isolated(lambda: exchange(pool, outgoing, secret, timeouts))
             return reply
         finally:
             turns.give_back(sent, number, reply)
@@ -77,8 +80,7 @@ class Network:
     def _here(self) -> "_Session":
         """The session of the running event loop."""
         if self.closed:
-            message = "this client is closed, make a new one"
-            raise ClientStateError(message)
+            raise ClientStateError(CLOSED)
         native = anyio.lowlevel.current_token().native_token
         session = self._session
         if session is None or session.native is not native or session.pid != os.getpid():
@@ -142,6 +144,9 @@ class _Session:
         count = 1 if options.transport is not None else pools_for(options.max_connections)
         self._pools = [Pool(options, min(POOL_SIZE, options.max_connections)) for _ in range(count)]
         self._life: AsyncGenerator[None, None] | None = None
+        self._under_way: set[TaskGroup] = set()
+        """One for each request that is on the wire, or on its way there."""
+        self._idle: anyio.Event | None = None
         self.slots = Slots(self._pools, options.max_connections)
         self._turns: dict[tuple[str, str | None], Turns[Pool]] = {}
         self._ahead = anyio.current_time() - time.monotonic()
@@ -194,9 +199,56 @@ class _Session:
         if self._life is not None:
             await self._life.aclose()
 
+    def check_open(self) -> None:
+        """Raise `ClientStateError` where the connections are closed."""
+        if self.over:
+            raise ClientStateError(CLOSED)
+
+    async def isolated(self, send: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Run an attempt in a child task, where a scope's cancellation is all that it can meet.
+
+        asyncio's own `task.cancel()` gets past the shields of httpcore, and then connections are lost for good; here it
+        ends the task group, which cancels the child by its scope. So does closing: what httpcore is only connecting
+        when it closes a pool, it would leave open.
+        """
+        outcome: list[Reply | BaseException] = []
+
+        async def child() -> None:  # noqa: ASYNC910 - the attempt is one
+            try:
+                outcome.append(await send())
+            except anyio.get_cancelled_exc_class() as error:
+                if anyio.current_effective_deadline() > -math.inf:
+                    outcome.append(error)  # nobody cancelled us: a transport of the caller's raised it by hand
+                raise
+            except BaseException as error:  # noqa: BLE001 - handed to the parent as a value, so that no group wraps it
+                outcome.append(error)
+
+        tasks = anyio.create_task_group()
+        try:
+            async with tasks:
+                self._under_way.add(tasks)
+                tasks.start_soon(child)
+        finally:
+            self._under_way.discard(tasks)
+            if self._idle is not None and not self._under_way:
+                self._idle.set()
+        if not outcome:
+            raise APIConnectionError("the connections were closed")
+        match outcome[0]:
+            case Reply() as reply:
+                return reply
+            case error:
+                raise error
+
     async def close_pools(self) -> None:
         """Close the connections, whoever is being cancelled meanwhile."""
         self.over = True
+        if self._under_way:
+            self._idle = anyio.Event()
+            for tasks in self._under_way:
+                tasks.cancel_scope.cancel()
+            with anyio.move_on_after(CLOSING, shield=True):
+                await self._idle.wait()
         with anyio.move_on_after(CLOSING, shield=True):
             for pool in self._pools:
                 await pool.aclose()
@@ -210,30 +262,3 @@ async def _until_the_loop_ends(session: _Session) -> AsyncGenerator[None, None]:
         yield  # noqa: ASYNC911 - nothing has happened yet that a cancellation could undo
     finally:
         await session.close_pools()  # noqa: ASYNC102 - shielded and bounded inside
-
-
-async def _isolated(send: Callable[[], Awaitable[Reply]]) -> Reply:
-    """Run an attempt in a child task, where a scope's cancellation is all that it can meet.
-
-    asyncio's own `task.cancel()` gets past the shields of httpcore, and then connections are lost for good; here it
-    ends the task group, which cancels the child by its scope.
-    """
-    outcome: list[Reply | BaseException] = []
-
-    async def child() -> None:  # noqa: ASYNC910 - the attempt is one
-        try:
-            outcome.append(await send())
-        except anyio.get_cancelled_exc_class() as error:
-            if anyio.current_effective_deadline() > -math.inf:
-                outcome.append(error)  # nobody cancelled us: a transport of the caller's raised it by hand
-            raise
-        except BaseException as error:  # noqa: BLE001 - handed to the parent as a value, so that no group wraps it
-            outcome.append(error)
-
-    async with anyio.create_task_group() as tasks:  # noqa: ASYNC112 - a task of its own is the point
-        tasks.start_soon(child)
-    match outcome[0]:
-        case Reply() as reply:
-            return reply
-        case error:
-            raise error
