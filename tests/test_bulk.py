@@ -438,6 +438,7 @@ async def test_no_wait_is_begun_that_does_not_end_in_time(sandbox, ids):
         assert anyio.current_time() == pytest.approx(begun, abs=0.1)
     assert {type(outcome) for outcome in read.all} == {NotSent}
     assert {type(outcome.error) for outcome in read.all} == {APITimeoutError}
+    assert "ran out: the rate limit would hold the call back for 100.0 s" in str(read.all[-1].error)
     assert len(sandbox.requests) == 1
     assert {type(outcome.error.__cause__) for outcome in read.all if outcome.attempts} == {RateLimitError}
 
@@ -1122,6 +1123,7 @@ def test_it_is_used_inside_its_own_block_and_once(face, sandbox):
         (new_contact, [], {"concurrency": 0}, ValueError, r"concurrency: expected 1 or more, got 0"),
         (new_contact, [], {"concurrency": "8"}, TypeError, r"concurrency: expected an int, 1 or more, got '8'"),
         (new_contact, [], {"concurrency": True}, TypeError, r"concurrency: expected an int"),
+        (new_contact, [], {"resend_unknown": "yes"}, TypeError, r"resend_unknown: expected True or False, got 'yes'"),
         (new_contact, [], {"on_error": "abort"}, ValueError, r"on_error: expected 'continue' or 'stop', got 'abort'"),
         (new_contact, [], {"total_timeout": -1}, ValueError, r"total_timeout: expected a number of seconds, 0 or more"),
         (new_contact, [], {"total_timeout": "1"}, TypeError, r"total_timeout: expected a number of seconds or None"),

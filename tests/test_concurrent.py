@@ -406,6 +406,7 @@ SECONDS = "total_timeout: expected a number of seconds"
     [
         (lambda page: page.concurrent(0), ValueError, "concurrency: expected 1 or more, got 0"),
         (lambda page: page.concurrent(True), TypeError, "concurrency: expected an int, 1 or more, got True"),
+        (lambda page: page.concurrent(ordered="no"), TypeError, "ordered: expected True or False, got 'no'"),
         (lambda page: page.concurrent("8"), TypeError, "concurrency: expected an int, 1 or more, got '8'"),
         (lambda page: page.concurrent(max_items=-1), ValueError, "max_items: expected 0 or more, got -1"),
         (lambda page: page.concurrent(max_items=1.5), TypeError, r"max_items: expected an int, 0 or more, got 1\.5"),
@@ -571,7 +572,7 @@ def test_in_an_order_of_ones_own_what_does_not_join_is_counted_and_warned_of_onc
             lambda client: read(client.contacts.list(limit=20, sort="email,ASC"), 1, ordered=ordered),
             transport=Shifting(sandbox),
         )
-    assert len(caught) == 1
+    assert [one.filename for one in caught] == [__file__]
     assert stats.unmatched > 1
     assert stats.repaired == 0
     assert len(set(ids(found))) == len(found)
@@ -588,6 +589,20 @@ async def test_a_warning_that_is_an_error_costs_no_row(sandbox):
         found += [rows async for rows in contacts.pages()]
         assert [len(rows) for rows in found[:3]] == [20, 20, 20]
         assert sum(map(len, found)) == contacts.stats.items
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_warning_that_is_an_error_costs_no_row_in_blocking_code(sandbox, backend):
+    found, door = [], {"api_key": "key", "base_url": ADDRESS, "transport": Shifting(sandbox)}
+    with (
+        Wootiv(backend=backend, **door) as client,
+        client.contacts.list(limit=20, sort="email,ASC").concurrent(1) as contacts,
+    ):
+        with pytest.raises(UserWarning, match="rows moved"):
+            found.extend(contacts)
+        found.extend(contacts)
+    assert len(found) == contacts.stats.items
+    assert len(set(ids(found))) == len(found)
 
 
 # Errors

@@ -2,13 +2,13 @@
 
 import inspect
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from msgspec import Struct, structs
 
 from wootiv.call import Call, Options, read_body, read_options, read_query
+from wootiv.caller import warn
 from wootiv.conditions import MAX_LIST, override, values
 from wootiv.cursor import Cursor, Kind, PageData, Unjoinable, begin
 from wootiv.message import Pairs
@@ -94,7 +94,7 @@ class Declaration(Struct, frozen=True):
         path, shown = self._paths(encoded)
         query = tuple(pair for key in encoded if key in self.query for pair in _pairs(self.fields[key], encoded[key]))
         if "s" in encoded and (values(query, "filter") or values(query, "or")):
-            warnings.warn(f"{name}: the server ignores filter and or_ beside s", stacklevel=4)
+            warn(f"{name}: the server ignores filter and or_ beside s")
         query = override(query, read_query(given.get("extra_query", {}), "extra_query"))
         self._check_lists(query)
         cursor = self._cursor(query, encoded)

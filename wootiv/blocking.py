@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, Unpack
 from wootiv.api.tree import Api
 from wootiv.blocking_pages import Page, fetched
 from wootiv.call import Call
+from wootiv.caller import Caller, run_in_caller
 from wootiv.client import bare_copy, changed_engine, check_call, check_open, new_engine, show_options
 from wootiv.cursor import PageData
 from wootiv.engine.blocking_bulk import Bulk
@@ -17,7 +18,6 @@ from wootiv.engine.events import Events, Hook
 from wootiv.engine.fetch import PageFetch
 from wootiv.engine.gather import gather
 from wootiv.engine.hosting import HostedBlock
-from wootiv.engine.loop import Caller, run_in_caller
 from wootiv.engine.pace import RateLimit
 from wootiv.engine.portal import Portal
 from wootiv.engine.send import Engine

@@ -1,6 +1,5 @@
 """Lists read side by side: several pages in flight, rows as if there were one."""
 
-import warnings
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
@@ -9,10 +8,11 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast
 import anyio
 from msgspec import Raw, Struct, structs
 
+from wootiv.caller import warn
 from wootiv.cursor import Cursor, Key, PageData, key_of
 from wootiv.errors import APIError
 from wootiv.message import Pairs
-from wootiv.run import Run, check_count, check_seconds
+from wootiv.run import Run, check_count, check_flag, check_seconds
 from wootiv.seams import Piece, Seam, Seams, Stats
 from wootiv.window import Slot, Window
 
@@ -51,6 +51,7 @@ class How(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         check_count("concurrency", self.concurrency)
+        check_flag("ordered", self.ordered)
         if self.max_items is not None:
             check_count("max_items", self.max_items, 0)
         check_seconds("total_timeout", self.total_timeout)
@@ -261,7 +262,7 @@ class AsyncConcurrentList(Generic[T]):
         if self._seams.counts["unmatched"] and not self._has_warned:
             self._has_warned = True
             text = "rows moved between two pages, so some may be missing or double; in order of id none would be"
-            warnings.warn(f"{self._fetch.name}: {text}", stacklevel=2)
+            warn(f"{self._fetch.name}: {text}")
 
     def _get(self, piece: Piece) -> Coroutine[Any, Any, PageData[T]]:
         return self._fetch(piece.query, self._run)

@@ -1,10 +1,10 @@
 """Where a list stands: what a page holds, and how the next one is asked for. Pure."""
 
-import warnings
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import DecodeError, Raw, Struct, json, structs
 
+from wootiv.caller import warn
 from wootiv.conditions import MAX_LIST, Beyond, Said, after, conjoin, override, values, without
 from wootiv.message import Pairs
 
@@ -217,7 +217,7 @@ def _by_number(step: Cursor, page: PageData[Any]) -> Cursor | None:
         if page.total is not None and page.total > len(page.data):
             # Its shape is declared nowhere: rather told than guessed, since a wrong guess would give rows twice.
             text = f"the server sent {len(page.data)} of {page.total} rows, and nothing says how to ask for the rest"
-            warnings.warn(text, stacklevel=2)
+            warn(text)
         return None
     if page.page >= page.page_count:
         return None

@@ -56,6 +56,12 @@ def check_count(name: str, value: Any, least: int = 1) -> None:
         raise ValueError(f"{name}: expected {least} or more, got {value}")
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Raise `TypeError` for what is neither true nor false."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+
+
 def check_seconds(name: str, value: Any) -> None:
     """Raise `TypeError` or `ValueError` for what is no limit of time."""
     if value is None:

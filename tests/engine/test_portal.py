@@ -15,7 +15,8 @@ import anyio.to_thread
 import pytest
 
 from wootiv import BlockedLoopWarning, ClientStateError
-from wootiv.engine.loop import Caller, Crossing, current_loop, run_in_caller
+from wootiv.caller import Caller, run_in_caller
+from wootiv.engine.loop import Crossing, current_loop
 from wootiv.engine.portal import Portal
 
 BACKENDS = {

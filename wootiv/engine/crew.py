@@ -16,7 +16,7 @@ from wootiv.errors import APIError, APIStatusError, ClientStateError
 from wootiv.events import OutcomeKnown
 from wootiv.message import Form
 from wootiv.outcome import BulkCounts, Failed, NotSent, Outcome, Succeeded, Unknown
-from wootiv.run import MAX_WAIT, Run, check_count, check_seconds
+from wootiv.run import MAX_WAIT, Run, check_count, check_flag, check_seconds
 from wootiv.tasks import Tasks
 from wootiv.wire.words import kind_of
 
@@ -40,6 +40,7 @@ class BulkPlan(Struct, Generic[I, R], frozen=True):
             raise TypeError(f"bulk: make must be a function that gives a call, got {kind_of(self.make)}")
         check_count("concurrency", self.concurrency)
         check_seconds("total_timeout", self.total_timeout)
+        check_flag("resend_unknown", self.resend_unknown)
         if self.on_error not in get_args(OnError):
             raise ValueError(f"on_error: expected 'continue' or 'stop', got {self.on_error!r}")
 

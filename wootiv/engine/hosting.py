@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import anyio
 
-from wootiv.engine.loop import Caller, LoopThread, current_loop
+from wootiv.caller import Caller
+from wootiv.engine.loop import LoopThread, current_loop
 from wootiv.engine.portal import Portal
 from wootiv.errors import ClientStateError
 

@@ -2,9 +2,9 @@
 
 import logging
 import os
-import warnings
 from typing import Any
 
+from wootiv.caller import warn
 from wootiv.events import AttemptEnded, Event, WaitBegun
 from wootiv.message import APIResponse
 from wootiv.wire.decode import undeclared
@@ -17,7 +17,7 @@ def set_up() -> None:
     """Log to standard error if the environment asks for it: `WOOTIV_LOG=info` or `debug`."""
     level = os.environ.get("WOOTIV_LOG", "").upper()
     if level not in ("", "INFO", "DEBUG"):
-        warnings.warn(f"WOOTIV_LOG must be info or debug, got {level.lower()!r}: nothing is logged", stacklevel=4)
+        warn(f"WOOTIV_LOG must be info or debug, got {level.lower()!r}: nothing is logged")
     if level in ("INFO", "DEBUG") and not any(type(handler) is logging.StreamHandler for handler in log.handlers):
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))

@@ -24,6 +24,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
+from wootiv.caller import Caller, current_caller, ring
 from wootiv.errors import ClientStateError
 
 try:
@@ -35,54 +36,6 @@ _EXIT = 3.0
 """Seconds that the end of the process waits for all loops together."""
 
 CLOSED = "this client is closed, make a new one"
-
-
-class Caller:
-    """What the loop has for a caller to run in the caller's own thread: of one call, or of all calls of one block."""
-
-    __slots__ = ("_bell", "_is_running", "_work")
-
-    def __init__(self) -> None:
-        self._work: deque[Callable[[], object]] = deque()
-        self._is_running = False
-        self._bell: threading.Lock | None = None
-
-    def give(self, work: Callable[[], object]) -> None:
-        """Have something run; from any thread, at any time, never blocking. Between two calls it waits for the next."""
-        self._work.append(work)
-        if self._bell is not None:
-            _ring(self._bell)
-
-    def run(self, bell: threading.Lock) -> None:
-        """Run, in order, what there is, and have the bell rung when there is more; raises what it raises.
-
-        What is run may make calls of the same block: these run nothing.
-        """
-        self._bell = bell  # before each look: what is given later rings
-        while self._work and not self._is_running:
-            try:
-                self._is_running = True
-                self._work.popleft()()
-            finally:
-                self._is_running = False
-            self._bell = bell
-
-
-_caller = contextvars.ContextVar[Caller | None]("wootiv_caller", default=None)
-
-
-def run_in_caller(work: Callable[[], object]) -> None:
-    """Have something run by the caller of this task, or of the task that began it, in the caller's own thread."""
-    caller = _caller.get()
-    if caller is not None:  # else nobody listened when the call began
-        caller.give(work)
-
-
-def _ring(bell: threading.Lock) -> None:
-    try:  # noqa: SIM105 - `suppress` takes longer than all the rest
-        bell.release()
-    except RuntimeError:  # it rings already
-        pass
 
 
 class Crossing:
@@ -99,7 +52,9 @@ class Crossing:
         self._bell.acquire()
         self.context: contextvars.Context = contextvars.copy_context()
         if caller is not None:
-            self.context.run(_caller.set, caller)  # not this itself: connections keep the context that they are made in
+            self.context.run(
+                current_caller.set, caller
+            )  # not this itself: connections keep the context that they are made in
         self.done: bool = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -149,7 +104,7 @@ class Crossing:
             self.error = error or self.error
             self._scope = None
             self.done = True
-            _ring(self._bell)  # lost to a signal just before it, the caller sees the end a short wait later
+            ring(self._bell)  # lost to a signal just before it, the caller sees the end a short wait later
 
     def cancel(self) -> None:
         """Cancel, in the loop's thread; a call that has not begun never will."""

@@ -82,7 +82,9 @@ class RateLimit(Struct, frozen=True):
     reset: float | None = None
     """When there are more; `None` if the headers do not say."""
     paused: float = 0.0
-    """How long nothing is sent, because the service said so with a 429, or a 503 and `Retry-After`."""
+    """How long calls wait because the service said so, with a 429 or with a 503 and `Retry-After`.
+
+    One that may not wait so long, for its `max_retry_after` or its retries, goes out at once and takes what it gets."""
     learned_rate: float | None = None
     """Requests a second that it was found to take by its 429s; `None` if it tells its limit, or none was met."""
     max_rate: float | None = None

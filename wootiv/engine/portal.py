@@ -1,17 +1,16 @@
 """A loop of one's own for blocking code, started at the first call, in each process anew."""
 
-import inspect
 import os
 import sys
 import threading
-import warnings
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import anyio.lowlevel
 
-from wootiv.engine.loop import CLOSED, Caller, Crossing, LoopThread, gone, in_a_loop_thread, process_is_ending
+from wootiv.caller import Caller, warn
+from wootiv.engine.loop import CLOSED, Crossing, LoopThread, gone, in_a_loop_thread, process_is_ending
 from wootiv.errors import APIError, ClientStateError
 
 R = TypeVar("R")
@@ -120,7 +119,7 @@ class Portal:
         self._warned = True
         if "ipykernel" not in sys.modules:  # a notebook has a loop always, and nothing else to do meanwhile
             text = "a blocking Wootiv call stops the running event loop: use AsyncWootiv, or anyio.to_thread.run_sync"
-            warnings.warn(text, BlockedLoopWarning, stacklevel=_frames_of_ours())
+            warn(text, BlockedLoopWarning)
 
     def forget(self) -> None:
         """Start anew in a forked child; what was inherited is kept, because closing it would reach the parent."""
@@ -136,14 +135,6 @@ _inherited: list[LoopThread | None] = []
 def _refuse_in_a_loop() -> None:
     if in_a_loop_thread():
         raise ClientStateError("a blocking call from Wootiv's own event loop would wait for itself: use AsyncWootiv")
-
-
-def _frames_of_ours() -> int:
-    """How many frames of this package lie above the user's."""
-    frame, count = inspect.currentframe(), 0
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("wootiv."):
-        frame, count = frame.f_back, count + 1
-    return count
 
 
 def _start_anew_in_child() -> None:

@@ -107,8 +107,8 @@ class Life(Generic[R]):
         with anyio.CancelScope(deadline=self.deadline):
             try:
                 return await self._answered()
-            except _OutOfTime:
-                raise self._out_of_time() from self._failure
+            except _OutOfTime as wait:
+                raise self._out_of_time(f": {wait}") from self._failure
         # A scope of the caller's that ran out at the same time has the say: we never raise in its place.
         await anyio.lowlevel.checkpoint_if_cancelled()
         raise self._cut_off()
@@ -168,7 +168,7 @@ class Life(Generic[R]):
         Raises if the wait would not end in time.
         """
         if anyio.current_time() + seconds >= self.deadline:
-            raise _OutOfTime
+            raise _OutOfTime(f"the rate limit would hold the call back for {seconds:.1f} s")
         if reason in ("refused", "spent"):
             self.impatient = not (self.run.affords(seconds) if self.run else seconds <= self.settings.max_retry_after)
             if self.impatient:
@@ -289,9 +289,9 @@ class Life(Generic[R]):
         error.__cause__ = self._failure
         return error
 
-    def _out_of_time(self) -> APITimeoutError:
+    def _out_of_time(self, why: str = "") -> APITimeoutError:
         self.late = True
-        message = f"total_timeout of {self.limit:g} s ran out"
+        message = f"total_timeout of {self.limit:g} s ran out{why}"
         return APITimeoutError(message, request=self.request, attempts=tuple(self.attempts))
 
     def _goes_direct(self) -> bool:

@@ -1,11 +1,9 @@
 """How a client is set up: read and checked at construction, shared by nobody, replaced by views."""
 
-import inspect
 import ipaddress
 import math
 import os
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypedDict
 from urllib.parse import urlsplit
@@ -14,6 +12,7 @@ from msgspec import Struct, structs
 from tenacity import AsyncRetrying
 
 from wootiv.call import Extras, TimeoutLike, read_headers, read_query, read_retries, read_seconds, read_timeout
+from wootiv.caller import warn
 from wootiv.engine.pools import NetworkOptions, Proxies, Transport, Verify, check_network, routes
 from wootiv.message import Pairs, Timeouts
 from wootiv.wire.words import Misfit, Unfit, describe, nearest
@@ -293,7 +292,7 @@ def network_options(given: Mapping[str, Any]) -> NetworkOptions:
     check_network(options.transport, options.proxies, options.verify)
     served = {address for address, proxy in routes(options.proxies).items() if proxy is not None}
     if options.transport is not None and ("all://" in served or served >= {"http://", "https://"}):
-        _warn("transport= is never used: proxies= leaves it no address")
+        warn("transport= is never used: proxies= leaves it no address")
     return options
 
 
@@ -306,15 +305,7 @@ def _warn_of_plain_http(base_url: str) -> None:
     host = split.hostname or ""
     if split.scheme == "http" and _is_public(host) and host not in _warned:
         _warned.add(host)
-        _warn(f"{host} is asked over plain http: the API key can be read on the way, use https")
-
-
-def _warn(text: str) -> None:
-    """Warn, at the first line that is not of this package: the user's."""
-    depth, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "wootiv":
-        depth, frame = depth + 1, frame.f_back
-    warnings.warn(text, stacklevel=depth)
+        warn(f"{host} is asked over plain http: the API key can be read on the way, use https")
 
 
 def _is_public(host: str) -> bool:
