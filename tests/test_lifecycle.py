@@ -8,9 +8,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from contextlib import AsyncExitStack
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import httpx
 import pytest
@@ -733,3 +735,50 @@ def test_help_shows_every_option_of_the_async_client():
     assert "backend" not in own
     assert {parameter.kind for parameter in own.values()} == {inspect.Parameter.KEYWORD_ONLY}
     assert list(inspect.signature(Tagged).parameters) == ["tag", "options"]
+
+
+# Many loops, one after the other
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_loop_that_has_ended_is_freed_with_all_that_it_used(sandbox, backend, closes):
+    loops = []
+
+    async def use():
+        loops.append(weakref.ref(anyio.lowlevel.current_token().native_token))
+        client = AsyncWootiv(api_key="key", base_url=url)
+        await client.root.retrieve()
+        if closes:
+            await client.aclose()
+
+    options = {"use_uvloop": True} if backend == "uvloop" else {}
+    with sandbox.serving() as url:
+        for _ in range(4):
+            anyio.run(use, backend=backend.replace("uvloop", "asyncio"), backend_options=options)
+    gc.collect()
+    assert sum(loop() is not None for loop in loops) <= 1  # trio keeps its last one
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_blocking_clients_loop_is_freed_with_it(backend, closes):
+    tokens = []
+
+    class Door(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            tokens.append(weakref.ref(anyio.lowlevel.current_token().native_token))
+            return httpx.Response(200, json={})
+
+    for _ in range(4):
+        client = Wootiv(api_key="key", base_url="http://wootiv.test", backend=backend, transport=Door())
+        client.root.retrieve()
+        if closes:
+            client.close()
+    del client
+    gc.collect()
+    for thread in threading.enumerate():
+        if thread.name == "wootiv":
+            thread.join(10)
+    gc.collect()
+    assert sum(token() is not None for token in tokens) <= 1  # as above

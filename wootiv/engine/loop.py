@@ -191,7 +191,7 @@ class LoopThread:
         self._stopped = anyio.Event()
         # asyncio's and trio's ways to reach a loop from anywhere; anyio's own wait for an answer.
         native: Any = anyio.lowlevel.current_token().native_token
-        _ = current_loop.set(self)
+        mine = current_loop.set(self)
         wake = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
         async with anyio.create_task_group() as self._calls:
             self._wake = wake
@@ -200,6 +200,7 @@ class LoopThread:
             self._calls.cancel_scope.cancel()
         if self._last is not None:
             await self._last.run()
+        current_loop.reset(mine)  # else what belongs to the loop keeps it, and neither is ever freed
 
     def _work(self) -> None:
         while self._posted and not self._stopped.is_set():  # what comes after the stop is refused at the end

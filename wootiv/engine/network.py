@@ -120,7 +120,7 @@ class Network:
 
 
 _inherited: list["_Session"] = []
-_sessions = anyio.lowlevel.RunVar[list["_Session"]]("wootiv_sessions")
+_sessions: anyio.lowlevel.RunVar[set["_Session"] | None] = anyio.lowlevel.RunVar("wootiv_sessions")
 
 
 def _alive(native: Any) -> bool:
@@ -144,6 +144,8 @@ class _Session:
         count = 1 if options.transport is not None else pools_for(options.max_connections)
         self._pools = [Pool(options, min(POOL_SIZE, options.max_connections)) for _ in range(count)]
         self._life: AsyncGenerator[None, None] | None = None
+        self._neighbours: set[_Session] | None = None
+        """The open sessions of the loop."""
         self._under_way: set[TaskGroup] = set()
         """One for each request that is on the wire, or on its way there."""
         self._idle: anyio.Event | None = None
@@ -184,10 +186,14 @@ class _Session:
         """Bind the connections to the loop's own end, and close those of clients that were dropped in it."""
         self._life = _until_the_loop_ends(self)
         await anext(self._life)
-        sessions = _sessions.get([])
-        _sessions.set([*(session for session in sessions if not session.over), self])
-        for session in sessions:
-            if session.abandoned and not session.over:  # another task may be closing it just now
+        sessions = _sessions.get(None)
+        if sessions is None:
+            _ = _sessions.set(sessions := set())
+        abandoned = [session for session in sessions if session.abandoned]
+        sessions.add(self)
+        self._neighbours = sessions
+        for session in abandoned:
+            if not session.over:  # another task may be closing it just now
                 await session.aclose()
 
     def abandon(self) -> None:
@@ -243,6 +249,8 @@ class _Session:
     async def close_pools(self) -> None:
         """Close the connections, whoever is being cancelled meanwhile."""
         self.over = True
+        if self._neighbours is not None:
+            self._neighbours.discard(self)  # what the loop keeps must not keep the loop, or neither is ever freed
         if self._under_way:
             self._idle = anyio.Event()
             for tasks in self._under_way:
