@@ -311,8 +311,8 @@ def bucket(rate, burst, *, says):
     return server
 
 
-def window(limit, length, *, says):
-    state = {"ends": -1.0, "count": 0}
+def window(limit, length, *, says, used=0):
+    state = {"ends": 0.9 * length if used else -1.0, "count": used}
 
     def server(now):
         if now >= state["ends"]:
@@ -339,7 +339,15 @@ def window(limit, length, *, says):
 def test_the_rate_is_learned_from_refusals_alone(make, rate, says):
     taken, refused, _ = drive(make(says), 600)
     assert 0.85 * rate <= taken <= 1.05 * rate
-    assert refused < 0.07
+    assert refused < 0.08
+
+
+@pytest.mark.parametrize("says", [True, False])
+@pytest.mark.parametrize("used", [590, 597, 599])
+def test_a_first_window_that_others_had_used_up_does_not_count_for_long(says, used):
+    taken, refused, _ = drive(window(600, 60, says=says, used=used), 600)
+    assert taken >= 0.7 * 10
+    assert refused < 0.05
 
 
 def test_a_rate_that_nobody_waits_for_is_forgotten():
@@ -380,10 +388,11 @@ def test_a_rate_once_found_falls_by_a_fifth_at_most():
     learned = Learned()
     for now in range(10):
         learned.passed(now / 10, recent=True)
-    learned.refused(1.0, told=False)
-    learned.passed(1.1, recent=True)
+    for now in (1.0, 1.2):
+        learned.refused(now, told=False)
+        learned.passed(now + 0.1, recent=True)
     found = learned.rate
-    learned.refused(1.2, told=False)
+    learned.refused(1.4, told=False)
     learned.passed(100.0, recent=True)
     assert learned.rate == pytest.approx(found * 0.8)
 

@@ -7,6 +7,10 @@ SLACK = 0.02
 """Seconds' worth of a rate that may go at once: sleeps end late, and what is lost so is made up for."""
 _DOUBLINGS = 4
 """How often the rate doubles in the time that a refusal costs, while little is known of it."""
+_FEW = 20
+"""How many that got through before the first refusal say little: others may have taken most of what there was..."""
+_DOUBT = 6
+"""...and how many times as long as a refusal costs the rate is kept that more of them have shown, before it doubles."""
 _GROWTH = 0.05
 """What is added to the rate that was found..."""
 _PATIENCE = 20
@@ -24,7 +28,9 @@ class Learned:
 
     At the first refusal, a burst got through, and then nothing for a while. One such burst in that while is what a
     server takes that counts by windows. A bucket takes more, if the server rounds up how long to wait; so if it said
-    how long, the rate doubles until the next refusal, which tells. From then on it grows slowly until the next one.
+    how long, or if the burst was a small one, of which others may have had the most, the rate doubles until the next
+    refusal, which tells; after any other burst it is tried for a while first. From then on it grows slowly until the
+    next one.
     """
 
     def __init__(self) -> None:
@@ -43,6 +49,10 @@ class Learned:
         """How many got through before the first refusal, and in how many seconds."""
         self._found = 0.0
         self._doubles = False
+        self._doubt = 0
+        """How many times the unit it is kept before it doubles."""
+        self._unit = 1.0
+        """Seconds in which it does, so and so often."""
         self._cost = 1.0
         """Seconds from the last refusal until it was found open."""
         self._held = 0.0
@@ -60,8 +70,10 @@ class Learned:
         if now - self.opens_at <= SLACK:
             self._held += 1 / self.rate
             self._held_at = now
-        time = self._held / self._cost
-        more = 2 ** (_DOUBLINGS * time) if self._doubles else 1 + _GROWTH * (time / _PATIENCE) ** 3
+        if self._doubles:
+            more = 2 ** (_DOUBLINGS * max(0.0, self._held / self._unit - self._doubt))
+        else:
+            more = 1 + _GROWTH * (self._held / self._cost / _PATIENCE) ** 3
         self.rate = self._found * more
         self.opens_at = max(self.opens_at, now - SLACK) + 1 / self.rate
 
@@ -97,7 +109,9 @@ class Learned:
         by_windows = len(self._passed) / max(end - self._passed[0], _TICK)
         before = [sent for sent in self._passed if sent <= refused]
         if self.rate is None or self._burst is None:
-            self._found, self._doubles = by_windows, self._told
+            self._found, self._doubles = by_windows, True
+            self._unit = self._cost if self._told else max(1.0, self._cost)
+            self._doubt = 0 if self._told or len(before) < _FEW else _DOUBT
             self._burst = len(before), refused - self._passed[0]
         else:
             least = max(self._found, self.rate / 4) if self._doubles else self.rate * _LEAST
