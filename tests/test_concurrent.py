@@ -1155,7 +1155,7 @@ def test_a_thread_that_waits_when_another_leaves_the_block_is_told(sandbox):
         thread = threading.Thread(target=read_on, args=(contacts,))
         thread.start()
         assert waits.wait(10)
-        thread.join(10)
+    thread.join(10)
     assert told
 
 

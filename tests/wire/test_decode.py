@@ -109,7 +109,8 @@ def test_whatever_json_comes_is_an_answer_or_a_named_error(body):
 )
 @pytest.mark.parametrize("strict", [False, True])
 def test_what_cannot_be_read_is_an_error_that_says_where_it_came_from(face, recorder, content, what, strict):
-    gc.collect()  # what finalisers do at the bottom of a recursion fails
+    if len(content) > 1000:
+        gc.collect()  # else finalisers are run at the bottom of the recursion, and fail
     server = recorder(httpx.Response(203, content=content, headers={"content-type": "text/html"}))
     with pytest.raises(APIResponseValidationError, match=what) as caught:
         face(lambda client: client.contacts.retrieve("1"), transport=server.transport(), strict=strict)
