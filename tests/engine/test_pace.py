@@ -32,12 +32,25 @@ def ask(pace, now, reply, took=0.0):
 
 def test_nothing_is_held_back_before_a_limit_was_met():
     pace = Pace()
-    sent = [pace.send(0.0) for _ in range(100)]
-    assert opens(pace, 0.0) == 0
+    pace.ended(pace.send(0.0), answer(), 0.1)
+    sent = [pace.send(0.1) for _ in range(100)]
+    assert opens(pace, 0.1) == 0
     for one in sent:
         pace.ended(one, answer(), 1.0)
     assert pace.is_free
     assert opens(pace, 1.0) == 0
+
+
+def test_eight_single_calls_go_at_once_and_more_when_there_was_an_answer_or_after_a_second():
+    pace = Pace()
+    sent = []
+    for _ in range(8):
+        assert opens(pace, 0.0) == 0
+        sent.append(pace.send(0.0))
+    assert opens(pace, 0.0) == 1
+    assert opens(pace, 1.0) == 0
+    pace.ended(sent.pop(), answer(), 0.1)
+    assert opens(pace, 0.1) == 0
 
 
 def test_of_a_run_one_goes_ahead_until_there_was_an_answer():

@@ -80,10 +80,11 @@ CASES.append(("window without block", 600))
 
 
 @virtual
+@pytest.mark.parametrize("sends", [rates.paced, rates.single])
 @pytest.mark.parametrize(("throttle", "count"), CASES)
-async def test_a_limit_that_is_told_is_used_to_the_full_and_never_run_into(throttle, count):
+async def test_a_limit_that_is_told_is_used_to_the_full_and_never_run_into(throttle, count, sends):
     limited = rates.THROTTLES[throttle](headers=True)
-    found = await rates.measure(count, limited, transport=rates.door(limited, "all headers"))
+    found = await rates.measure(count, limited, sends, transport=rates.door(limited, "all headers"))
     assert found.lost == 0
     assert found.refused == 0
     assert found.goodput >= 0.95
@@ -362,12 +363,17 @@ async def test_of_a_run_one_goes_ahead_while_nothing_is_known(service):
 
 
 @virtual
-async def test_single_calls_go_at_once_while_nothing_is_known(service):
+async def test_eight_single_calls_go_at_once_before_there_was_an_answer_and_then_any_number(service):
     limited = service(ok(), took=0.02)
     async with limited.client() as client:
+        for count, seconds in ((8, 0.02), (64, 0.02)):
+            begun = anyio.current_time()
+            await together(*[lambda: client.send(GET)] * count)
+            assert anyio.current_time() - begun == pytest.approx(seconds)
+    async with limited.client() as client:
         begun = anyio.current_time()
-        await together(*[lambda: client.send(GET)] * 16)
-        assert anyio.current_time() - begun == pytest.approx(0.02)
+        await together(*[lambda: client.send(GET)] * 64)
+        assert anyio.current_time() - begun == pytest.approx(0.04)
 
 
 # Whose limit it is

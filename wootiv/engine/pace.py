@@ -33,6 +33,8 @@ _LONGEST_WAIT = 60.0
 _STUCK = 1.0
 """Seconds after which a request that has no answer yet may be a large upload. Those behind it wait no longer for what
 its answer says, and the server has counted it."""
+_AHEAD = 8
+"""How many single calls go at once before there was an answer; of a run, one does."""
 _WIDE = 100
 """Requests under way at which no more care is taken."""
 
@@ -168,7 +170,7 @@ class Pace:
         reason: Reason = "turn"
         if self._out >= self._width:
             opens, reason = self._last + _STUCK, "news"
-        elif in_a_run and not self._heard and self._under_way:
+        elif not self._heard and len(self._under_way) >= (1 if in_a_run else _AHEAD):
             opens, reason = next(iter(self._under_way.values())) + _STUCK, "news"
         if self._learned.rate is not None and self._learned.opens_at > opens:
             opens, reason = self._learned.opens_at, "turn"
