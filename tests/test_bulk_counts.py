@@ -225,10 +225,9 @@ async def test_the_account_is_even_when_a_limit_of_time_runs_out():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-@pytest.mark.parametrize("way", ["blocking asyncio", "blocking trio", "async asyncio"])
+@pytest.mark.parametrize("way", ["blocking asyncio", "blocking trio", "async asyncio", "async trio"])
 @pytest.mark.parametrize("door", ["process", "served"])
 def test_the_account_is_even_whenever_ctrl_c_comes(way, door):
-    # Not async on trio, which raises it wherever the program is: within anyio too, and there both of them lose track.
     command = [sys.executable, "-W", "error", INTERRUPTED, *way.split(), door, str(SECONDS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stderr) == (0, "")

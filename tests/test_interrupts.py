@@ -1,4 +1,4 @@
-"""Ctrl-C at any instant, in and out of all that the blocking client does. Each backend in a process of its own."""
+"""Ctrl-C at any instant in all that the blocking client does, each backend in its own process; and what trio heeds."""
 
 import asyncio
 import collections
@@ -9,10 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import anyio.lowlevel
+import httpx
 import pytest
 import trio
 
-from wootiv import Sandbox, calls
+from wootiv import AsyncWootiv, Sandbox, calls
+from wootiv.events import AttemptEnded
 
 OURS = str(Path(find_spec("wootiv").origin).parent)
 
@@ -259,3 +261,35 @@ def test_ctrl_c_wherever_it_may_come_is_raised_and_leaves_nothing(backend, kind)
                 assert client._portal.call(tasks) == living, place
                 assert use is None or use.is_whole, place
         assert len(places.seen) > 40
+
+
+def test_on_trio_ctrl_c_is_raised_at_once_only_in_what_is_the_callers_own():
+    at_once = {}
+
+    def note(place):
+        at_once[place] = not trio.lowlevel.currently_ki_protected()
+
+    class Transport(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            await trio.lowlevel.checkpoint()
+            note("transport")
+            return httpx.Response(204)
+
+    def items():
+        yield "a"
+        note("items")
+
+    def make(item):
+        note("make")
+        return calls.roles.delete(item)
+
+    async def main():
+        async with AsyncWootiv(api_key="key", base_url="http://api.test", transport=Transport()) as client:
+            client.on(AttemptEnded, lambda _: note("handler"))
+            async with client.bulk(make, items()) as outcomes:
+                async for _ in outcomes:
+                    note("block")
+        note("program")
+
+    trio.run(main)
+    assert at_once == dict.fromkeys(("items", "make", "handler", "block", "program"), True) | {"transport": False}

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "wootiv"
 
 # From bottom to top. A part may import its own modules and the parts of lower floors, and no neighbour on its floor.
 FLOORS = (
-    {"message", "caller"},
+    {"message", "caller", "interrupts"},
     {"errors"},
     {"outcome", "run", "tasks"},
     {"events", "conditions"},

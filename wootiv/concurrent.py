@@ -11,6 +11,7 @@ from msgspec import Raw, Struct, structs
 from wootiv.caller import warn
 from wootiv.cursor import Cursor, Key, PageData, key_of
 from wootiv.errors import APIError
+from wootiv.interrupts import undisturbed
 from wootiv.message import Pairs
 from wootiv.run import Run, check_count, check_flag, check_seconds
 from wootiv.seams import Piece, Seam, Seams, Stats
@@ -92,6 +93,7 @@ class AsyncConcurrentList(Generic[T]):
         self._over = how.max_items == 0
         self._has_warned = False
 
+    @undisturbed
     async def __aenter__(self) -> Self:
         if self._entered is not None:
             raise RuntimeError(f"{self._fetch.name}: a list read side by side can be entered once")
@@ -105,6 +107,7 @@ class AsyncConcurrentList(Generic[T]):
             self._fill()
         return self
 
+    @undisturbed
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
@@ -135,6 +138,7 @@ class AsyncConcurrentList(Generic[T]):
                 return None
         return rows  # noqa: ASYNC910 - it waits once a page
 
+    @undisturbed
     async def go_on(self, spent: Iterator[T]) -> bool:
         """Have the next page at hand, unless another reader has fetched it meanwhile; whether there was one."""
         async with self._turn:

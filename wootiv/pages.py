@@ -12,6 +12,7 @@ import anyio.lowlevel
 from wootiv.concurrent import AsyncConcurrentList, Fetch, How
 from wootiv.cursor import Cursor, PageData, PageInfo, behind, changes, counting, following, has_more
 from wootiv.errors import APIError, APIResponseValidationError
+from wootiv.interrupts import undisturbed
 from wootiv.message import APIResponse
 from wootiv.wire.decode import Decoder
 
@@ -282,6 +283,7 @@ class _AsyncPages(Generic[T]):
     def __aiter__(self) -> AsyncIterator[AsyncPage[T]]:
         return self
 
+    @undisturbed
     async def __anext__(self) -> AsyncPage[T]:
         async with self._turn:  # cancelled anywhere here, the last page stays what it was
             if not self._over:
@@ -303,6 +305,7 @@ class _AsyncItems(Generic[T]):
     def __aiter__(self) -> AsyncIterator[T]:
         return self
 
+    @undisturbed
     async def __anext__(self) -> T:
         while True:
             for row in self._rows:

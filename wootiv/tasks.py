@@ -7,6 +7,8 @@ from typing import Any, Self
 import anyio
 from anyio.abc import TaskGroup
 
+from wootiv.interrupts import new_group
+
 
 class Tasks:
     """A task group that is cancelled when its block is left, and that wraps no error of the body."""
@@ -19,7 +21,7 @@ class Tasks:
         self._group.start_soon(function)
 
     async def __aenter__(self) -> Self:
-        self._group = anyio.create_task_group()
+        self._group = new_group()
         await self._group.__aenter__()
         return self
 

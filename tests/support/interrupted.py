@@ -5,12 +5,9 @@ how many outcomes there were of each kind. Fails where an account is not even.
 """
 
 import faulthandler
-import os
-import queue
 import random
-import signal
+import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from contextlib import nullcontext
@@ -27,23 +24,35 @@ from wootiv import AsyncWootiv, Sandbox, Wootiv
 COUNT = 60
 LONGEST = 0.03
 """Seconds after which Ctrl-C comes, at the latest; a bulk takes about as long."""
+WAITS = 200
+"""Hundredths of a second that it is waited for: one that comes in a `__del__` is lost, as Python has it."""
 RNG = random.Random(7)
 
 
 class Interrupts:
-    """Sends a real SIGINT to this process, some time after it is asked to."""
+    """Sends a real SIGINT to this process, some time after it is asked to.
+
+    From another process: a thread could send it only where the main thread lets go of the interpreter.
+    """
 
     def __init__(self):
-        self._asked = queue.SimpleQueue()
-        threading.Thread(target=self._send, daemon=True).start()
+        command = [sys.executable, "-S", "-c", SENDER]
+        self._sender = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True)
 
     def ask(self):
-        self._asked.put(RNG.uniform(0, LONGEST))
+        self._sender.stdin.write(b"%f\n" % RNG.uniform(0, LONGEST))
 
-    def _send(self):
-        while True:
-            time.sleep(self._asked.get())
-            os.kill(os.getpid(), signal.SIGINT)
+    def end(self):
+        self._sender.stdin.close()
+        self._sender.wait()
+
+
+SENDER = """
+import os, sys, time
+for line in sys.stdin.buffer:
+    time.sleep(float(line))
+    os.kill(os.getppid(), 2)
+"""
 
 
 def troubled():
@@ -72,7 +81,7 @@ class Blocking:
         some = RNG.choice([COUNT, RNG.randrange(COUNT)])
         with read.bulk as outcomes:
             read.got.extend(islice(outcomes, some))  # in C: no Ctrl-C comes between an outcome and the list
-        while True:
+        for _ in range(WAITS):
             time.sleep(0.01)
 
     def after(self, read):
@@ -96,7 +105,7 @@ class Async:
                     read.got.append(outcome)
                     if len(read.got) > some:
                         break
-            while True:  # noqa: ASYNC110 - asyncio is deaf to a signal that comes just before it waits, until it wakes
+            for _ in range(WAITS):  # asyncio is deaf to a signal that comes just before it waits, until it wakes
                 await anyio.sleep(0.01)
 
         anyio.run(main, backend=self._backend)
@@ -131,6 +140,7 @@ def run(side, sandbox, seconds):
         kinds += Counter({kind.__name__: count for kind, count in found.items()})
         applied += of_unknown
         cut += 0 < len(read.all) < COUNT
+    interrupts.end()
     found = [kinds[name] for name in ("Succeeded", "Failed", "Unknown", "NotSent")]
     print(number, cut, applied, *found)  # noqa: T201 - the test reads it
 

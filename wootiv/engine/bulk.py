@@ -11,6 +11,7 @@ import anyio.lowlevel
 from wootiv.engine.crew import BulkPlan, Crew, Job
 from wootiv.engine.items import close, each
 from wootiv.engine.send import Engine
+from wootiv.interrupts import undisturbed
 from wootiv.outcome import BulkCounts, BulkResult, Outcome, sorted_out
 
 I = TypeVar("I")  # noqa: E741 - an item
@@ -38,6 +39,7 @@ class AsyncBulk(Generic[I, R]):
         self._state: Literal["new", "open", "left"] = "new"
         self._taken_back: list[Outcome[I, R]] = []
 
+    @undisturbed
     async def __aenter__(self) -> Self:
         if self._state != "new":
             raise RuntimeError("a bulk can be entered once")
@@ -47,6 +49,7 @@ class AsyncBulk(Generic[I, R]):
         self._crew.start(self._feed)
         return self
 
+    @undisturbed
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
@@ -56,6 +59,7 @@ class AsyncBulk(Generic[I, R]):
     def __aiter__(self) -> Self:
         return self
 
+    @undisturbed
     async def __anext__(self) -> Outcome[I, R]:
         await anyio.lowlevel.checkpoint_if_cancelled()
         done = self._crew.done
@@ -71,6 +75,7 @@ class AsyncBulk(Generic[I, R]):
         del done[0]  # and not by a call: what it had taken, a Ctrl-C that came after it would lose
         return outcome  # noqa: ASYNC910 - it waits where there is none
 
+    @undisturbed
     async def collect(self) -> BulkResult[I, R]:
         """Enter the block, and read all outcomes; raises what reading the items raises, and then all are `unread`."""
         async with self:

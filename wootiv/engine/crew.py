@@ -14,6 +14,7 @@ from wootiv.engine.retry import is_throttled
 from wootiv.engine.send import Engine, Life
 from wootiv.errors import APIError, APIStatusError, ClientStateError
 from wootiv.events import OutcomeKnown
+from wootiv.interrupts import interruptible
 from wootiv.message import Form
 from wootiv.outcome import BulkCounts, Failed, NotSent, Outcome, Succeeded, Unknown
 from wootiv.run import MAX_WAIT, Run, check_count, check_flag, check_seconds
@@ -166,6 +167,7 @@ class Crew(Generic[I, R]):
         run = self._run
         return BulkCounts(**self._counts, requests=run.requests, retries=run.retries, waited=run.waited)
 
+    @interruptible
     def make(self, job: Job[I, R]) -> None:
         """Make an item's call, in any thread; raises `TypeError` if `make` gives no call."""
         if self.over is not None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 from wootiv.call import Call
 from wootiv.engine import log
 from wootiv.events import KINDS, AttemptEnded, Event, PageFetched, WaitBegun
+from wootiv.interrupts import interruptible
 from wootiv.message import APIResponse, Attempt
 from wootiv.wire.words import describe
 
@@ -88,6 +89,7 @@ class Events:
         if self._handlers[type(event)]:
             self.run(lambda: self._tell(event))
 
+    @interruptible
     def _tell(self, event: Event) -> None:
         for handler in list(self._handlers[type(event)].values()):
             try:

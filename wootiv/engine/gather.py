@@ -10,6 +10,7 @@ from wootiv.call import Call
 from wootiv.engine.items import Items, close, each
 from wootiv.engine.send import Engine
 from wootiv.errors import APITimeoutError
+from wootiv.interrupts import undisturbed
 from wootiv.run import Run, check_count, check_seconds
 from wootiv.tasks import Tasks
 from wootiv.wire.words import kind_of
@@ -17,6 +18,7 @@ from wootiv.wire.words import kind_of
 R = TypeVar("R")
 
 
+@undisturbed
 async def gather(
     engine: Engine, calls: Iterable[Call[R]] | AsyncIterable[Call[R]], concurrency: int, total_timeout: float | None
 ) -> list[R]:

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import anyio.lowlevel
 
+from wootiv.interrupts import interruptible
 from wootiv.wire.words import kind_of
 
 I = TypeVar("I")  # noqa: E741 - an item
@@ -14,6 +15,7 @@ class _Each(Generic[I]):
     def __init__(self, items: Iterable[I]) -> None:
         self._items: Iterator[I] = iter(items)
 
+    @interruptible
     async def __anext__(self) -> I:
         await anyio.lowlevel.checkpoint_if_cancelled()
         for item in self._items:

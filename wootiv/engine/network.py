@@ -18,6 +18,7 @@ from wootiv.engine.pools import CLOSING, NetworkOptions, Pool, close_given, clos
 from wootiv.engine.transport import exchange
 from wootiv.engine.turns import Turns
 from wootiv.errors import APIConnectionError, ClientStateError
+from wootiv.interrupts import new_group, undisturbed
 from wootiv.message import Outgoing, Pairs, Reply, Timeouts
 
 _ACCOUNTS = 256
@@ -107,6 +108,7 @@ class Network:
             return self.options.transport is None
         return self._session.pid != os.getpid()
 
+    @undisturbed
     async def aclose(self) -> None:
         """Close the connections, and a transport that the caller gave."""
         idle = self.idle or self.closed
@@ -229,7 +231,7 @@ class _Session:
             except BaseException as error:  # noqa: BLE001 - handed to the parent as a value, so that no group wraps it
                 outcome.append(error)
 
-        tasks = anyio.create_task_group()
+        tasks = new_group()
         try:
             async with tasks:
                 self._under_way.add(tasks)

@@ -22,6 +22,7 @@ from wootiv.engine.retry import again, is_throttled, maybe_carried_out, rules, w
 from wootiv.engine.settings import Settings
 from wootiv.engine.transport import never_sent, unreachable
 from wootiv.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, ClientStateError
+from wootiv.interrupts import undisturbed
 from wootiv.message import APIResponse, Attempt, Form, Outgoing, Pairs, Reply, SentRequest
 from wootiv.run import Run
 from wootiv.wire.decode import problem
@@ -41,6 +42,7 @@ class Engine:
         self.events = events
         self.terms: Terms = Terms((settings.base_url, settings.api_key), settings.max_rate)
 
+    @undisturbed
     async def send(self, call: Call[R], run: Run | None = None) -> APIResponse[R]:
         """Send a call and give its raw answer; raises `APIError`."""
         return await self.begin(call, run).send()
