@@ -54,7 +54,7 @@ FACES = {"types": {"api", "message", "wire"}}
 # What only some modules may import: top-level name: those modules. Any other module is free to import anything.
 RESERVED = {
     "httpx": {"wootiv.engine.pools", "wootiv.engine.transport", "wootiv.sandbox.transport"},
-    "httpcore": {"wootiv.engine.pools", "wootiv.engine.transport", "wootiv.sandbox.transport"},
+    "httpcore": {"wootiv.engine.pools", "wootiv.engine.streams", "wootiv.engine.transport", "wootiv.sandbox.transport"},
     "asyncio": set[str](),
 }
 

@@ -26,11 +26,17 @@ def interruptible(function: F) -> F:
     return function
 
 
+def on_trio() -> bool:
+    """Whether the running event loop is trio's."""
+    trio = sys.modules.get("trio")
+    return trio is not None and anyio.get_cancelled_exc_class() is getattr(trio, "Cancelled", None)
+
+
 def new_group() -> TaskGroup:
     """Make a task group, whose tasks are undisturbed."""
-    trio = sys.modules.get("trio")
-    if trio is None or anyio.get_cancelled_exc_class() is not getattr(trio, "Cancelled", None):
+    if not on_trio():
         return anyio.create_task_group()
+    trio = sys.modules["trio"]
     for function, mark in list(_marked.items()):
         getattr(trio.lowlevel, mark)(function)
         _marked.pop(function, None)  # last: it may be interrupted itself

@@ -16,6 +16,8 @@ import httpcore
 import httpx
 from msgspec import Struct
 
+from wootiv.engine.streams import ListeningBackend
+
 Transport: TypeAlias = httpx.AsyncBaseTransport | httpx.BaseTransport
 Proxy: TypeAlias = str | httpx.URL | httpx.Proxy
 Proxies: TypeAlias = Proxy | Mapping[str, Proxy | None]
@@ -108,6 +110,7 @@ class Pool:
                 max_connections=self._limits.max_connections,
                 max_keepalive_connections=self._limits.max_keepalive_connections,
                 keepalive_expiry=self._limits.keepalive_expiry,
+                network_backend=ListeningBackend(),
             )
         # Which proxy serves which address, the environment's included, is httpx's own rule: ask a client of its.
         context = _context(self._options.verify, secure=True)
