@@ -27,7 +27,8 @@ class ListeningBackend(httpcore.AsyncNetworkBackend):
     """Makes connections as httpcore does."""
 
     def __init__(self) -> None:
-        self._inner = httpcore.TrioBackend() if on_trio() else httpcore.AnyIOBackend()
+        inner: Any = httpcore.TrioBackend() if on_trio() else httpcore.AnyIOBackend()
+        self._inner: httpcore.AsyncNetworkBackend = inner
 
     async def connect_tcp(
         self,
