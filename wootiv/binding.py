@@ -9,12 +9,12 @@ from msgspec import Struct, structs
 
 from wootiv.call import Call, Options, read_body, read_options, read_query
 from wootiv.caller import warn
-from wootiv.conditions import MAX_LIST, override, values
+from wootiv.conditions import MAX_LIST, is_search, override, values
 from wootiv.cursor import Cursor, Kind, PageData, Unjoinable, begin
 from wootiv.message import Pairs
 from wootiv.query.condition import Condition
 from wootiv.query.forms import said
-from wootiv.query.mapping import check_search
+from wootiv.query.mapping import check_data, check_search
 from wootiv.query.names import check_names, joins_for, named_in
 from wootiv.wire.encode import Field, camel, encode_fields, field_of, fields_of
 from wootiv.wire.shape import Mark
@@ -90,6 +90,9 @@ class Declaration(Struct, frozen=True):
 
     def _bind(self, name: str, given: dict[str, Any]) -> Call[Any]:
         given = {key: _kept(value) if key in _TYPED else value for key, value in given.items()}
+        for key, value in given.items():
+            if key in self.query:
+                check_data(value, key)
         encoded = self._joined(encode_fields(self.fields, given), given)
         path, shown = self._paths(encoded)
         query = tuple(pair for key in encoded if key in self.query for pair in _pairs(self.fields[key], encoded[key]))
@@ -114,9 +117,14 @@ class Declaration(Struct, frozen=True):
 
     def _joined(self, encoded: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments, with the relations that a condition or an order reaches into among the joins."""
-        if isinstance(encoded.get("s"), dict):
-            check_search(encoded["s"])
-        names = {key: found for key in _TYPED if key in self.fields and (found := named_in(given.get(key)))}
+        match encoded.get("s"):
+            case dict() as search:
+                check_search(search)
+            case str() as text if not is_search([text]):
+                raise Unfit("s", _ONE_OBJECT, describe(text))
+            case _:
+                pass
+        names = {key: found for key in _TYPED if key in self.fields and (found := named_in(key, given.get(key)))}
         for key, found in names.items():
             check_names(self.answer, found, key)
         reached = [name for key in ("where", "sort") for name in names.get(key, ())]
@@ -128,6 +136,9 @@ class Declaration(Struct, frozen=True):
         try:
             return begin(self.kind, query, encoded.get("after"), where) if self.kind else None
         except Unjoinable as error:
+            if (searches := values(query, "s")) and not is_search(searches):
+                seen = describe(searches[0]) if len(searches) == 1 else f"{len(searches)} of them"
+                raise Unfit("s", _ONE_OBJECT, seen) from None
             names = ", ".join(dict.fromkeys(name for name, _ in query))
             if str(error) == "where":
                 expected = "beside a filter, or_ or s that one more condition can be joined with; it can say them all"
@@ -161,8 +172,9 @@ class Declaration(Struct, frozen=True):
         return read_body(body, extra, parts if self.files else None)
 
 
-_TYPED = ("where", "sort", "join")
-"""Arguments that may hold what `wootiv.query` makes."""
+_ONE_OBJECT = "a mapping, or one JSON object as text"
+_TYPED = ("where", "sort", "join", "fields")
+"""Arguments that name fields."""
 _OPTIONS = Options.__annotations__.keys() - {"extra_body"}  # read_options checks them, at one place for all callers
 
 
@@ -178,7 +190,8 @@ def _encoded_here(field: Field) -> Field:
 
 def _condition(value: Any, path: str) -> Condition:
     if not isinstance(value, Condition):
-        raise Misfit(path, "a condition, such as field('email') == 'a'", describe(value))
+        hint = ": leave where out to ask for all" if value is None else ""
+        raise Misfit(path, "a condition, such as field('email') == 'a'", f"{describe(value)}{hint}")
     return value
 
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType, structs
 from wootiv.cursor import Cursor, PageData
 from wootiv.message import Body, Discreet, Form, Pairs, Part, Timeouts
 from wootiv.pages import PageDecoder
+from wootiv.query.mapping import check_data
 from wootiv.wire.decode import Decoder
 from wootiv.wire.text import header_text, query_text
 from wootiv.wire.words import Misfit, Unfit, describe, kind_of
@@ -162,6 +163,7 @@ def read_query(given: Any, path: str) -> Pairs:
     """Query parameters of the caller's own: a list repeats its key, `None` leaves it out; raises `Misfit`."""
     if not isinstance(given, Mapping):
         raise Misfit(path, "a mapping of names to values", kind_of(given))
+    check_data(given, path)
     pairs: list[tuple[str, str]] = []
     for name, value in given.items():
         if not isinstance(name, str):

@@ -16,6 +16,13 @@ from wootiv.message import Pairs
 MAX_LIST = 20
 """Values of one repeated key. From the 21st on, the server's parser ignores them all, silently."""
 
+OPERATORS = (
+    "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$starts", "$ends", "$cont", "$excl", "$in", "$notin", "$between",
+    "$isnull", "$notnull", "$eqL", "$neL", "$startsL", "$endsL", "$contL", "$exclL", "$inL", "$notinL",
+)  # fmt: skip
+"""What the server compares with."""
+_DOLLARLESS = frozenset(operator[1:] for operator in OPERATORS[:15])
+"""What `filter` takes without the `$` too."""
 _LIST_OPERATORS = ("$in", "$notin", "$between", "$inL", "$notinL")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]{0,2}[1-9])?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d(:?\d\d)?)?)?", re.ASCII)
@@ -73,7 +80,7 @@ def conjoin(query: Pairs, said: Said) -> Pairs | None:
     rest = without(query, "s", "filter", "or")
     if searches := values(query, "s"):
         # As the caller wrote it: what a number with many digits is to the server, we cannot say better.
-        return (*rest, ("s", _both(searches[0], said.search))) if _is_object(searches) else None
+        return (*rest, ("s", _both(searches[0], said.search))) if is_search(searches) else None
     if not filters and not ors:
         return (*rest, *said.alone)
     if said.filters and not ors and len(filters) + len(said.filters) <= MAX_LIST:
@@ -94,8 +101,14 @@ def _conditions(query: Pairs, name: str) -> list[str]:
     return [] if found == [""] else found
 
 
-def _is_object(searches: Sequence[str]) -> bool:
-    return len(searches) == 1 and searches[0].lstrip(" \t\r\n").startswith("{")
+def is_search(searches: Sequence[str]) -> bool:
+    """Whether what `s` holds is one JSON object: else what is joined to it could end up outside of the join."""
+    try:
+        # Numbers as their text: Python has integers of so many digits only, JavaScript takes any.
+        (search,) = (json.loads(text, parse_constant=_no_json, parse_int=str, parse_float=str) for text in searches)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(search, dict)
 
 
 def _dump(value: Any) -> str:
@@ -116,7 +129,9 @@ def _meaning(filters: Sequence[str], ors: Sequence[str]) -> dict[str, Any]:
 
 def _condition(text: str) -> dict[str, Any]:
     field, operator, *rest = (*text.split("||"), "", "")[:3]
-    operator = operator if operator.startswith("$") else f"${operator}"
+    operator = f"${operator}" if operator in _DOLLARLESS else operator
+    if not field or operator not in OPERATORS:
+        raise Untranslatable(text)  # refused in `filter`, but to `s` any operator is $eq
     if operator in ("$isnull", "$notnull"):
         return {field: {operator: True}}
     if operator in _LIST_OPERATORS:

@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from msgspec import DecodeError, Raw, Struct, json, structs
 
 from wootiv.caller import warn
-from wootiv.conditions import MAX_LIST, Beyond, Said, after, conjoin, override, values, without
+from wootiv.conditions import MAX_LIST, Beyond, Said, after, conjoin, is_search, override, values, without
 from wootiv.message import Pairs
 
 T = TypeVar("T")
@@ -67,9 +67,14 @@ class Cursor(Struct, frozen=True):
         """The same list of a client that sends a query of its own with every request, where the call's does not."""
         if not defaults:
             return self
+        query = override(defaults, self.asked)
         try:
-            return begin(self.kind, override(defaults, self.asked), self.start, self.where)
+            return begin(self.kind, query, self.start, self.where)
         except Unjoinable as error:
+            if (searches := values(query, "s")) and not is_search(searches):
+                raise ValueError(
+                    f"s: expected one JSON object beside {error}, got other text in default_query"
+                ) from None
             order = "a list in order of id, with " if str(error) == "after" else ""
             expected = f"{order}conditions that can be joined with one more"
             given = ", ".join(dict.fromkeys(name for name, _ in defaults))

@@ -55,7 +55,7 @@ REFUSED = {
     "a search that is no JSON": (
         BadRequestError,
         "Invalid search param. JSON expected",
-        lambda client: client.contacts.list(s="{"),
+        lambda client: client.contacts.list(extra_query={"s": "{"}),
     ),
     "a column that is not there": (
         InternalServerError,

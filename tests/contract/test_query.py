@@ -11,7 +11,7 @@ from asked import ODD, OPERATORS, as_json, conditions, differences, query
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from wootiv import Sandbox, Wootiv
+from wootiv import APIStatusError, InternalServerError, Sandbox, Wootiv
 from wootiv.conditions import after
 from wootiv.query import all_of, any_of, asc, desc, field, relation
 from wootiv.query.forms import said
@@ -34,6 +34,15 @@ def test_what_the_parser_reads_is_what_is_meant(read_query, one):
 @given(one=conditions())
 def test_the_same_condition_as_a_search_is_read_the_same(read_query, one):
     assert differences(one, read_query(_encoded([("s", said(one).search)]))["parsed"]) == []
+
+
+@pytest.mark.parametrize("day", [date(2020, 1, 2), date(1, 1, 1), date(9999, 12, 31)])
+def test_a_date_is_its_first_moment_in_utc_in_each_form(read_query, day):
+    forms = said(field("born") > day)
+    (filtered,) = read_query(_encoded([("filter", text) for text in forms.filters]))["parsed"]["filter"]
+    searched = read_query(_encoded([("s", forms.search)]))["parsed"]["search"]["born"]["$gt"]
+    first = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    assert datetime.fromisoformat(filtered["value"]["$date"]) == datetime.fromisoformat(searched) == first
 
 
 @THOUSANDS
@@ -208,6 +217,15 @@ def test_the_engine_gives_the_rows_that_fulfil_a_condition_by_key(face, refserve
     assert face.session(ask, base_url=refserver, strict=True) > len(rows)
 
 
+def test_the_engine_refuses_an_address_beyond_16_kib(face, refserver):
+    def ask(client, get):
+        assert list(get(client.contacts.list(where=field("email").starts("a" * 15_000)))) == []
+        with pytest.raises(APIStatusError, match="431 Request Header Fields Too Large"):
+            get(client.contacts.list(where=field("email").starts("a" * 17_000)))
+
+    face.session(ask, base_url=refserver)
+
+
 def test_text_is_found_as_it_is_whatever_it_looks_like(face, refserver, seeded):
     rows = seeded("contacts")
 
@@ -217,6 +235,35 @@ def test_text_is_found_as_it_is_whatever_it_looks_like(face, refserver, seeded):
             assert {row.first_name for row in found} == {text}
 
     face.session(ask, base_url=refserver, strict=True)
+
+
+def _written(dice, depth=0):
+    """A search as people write them, also where the engine reads something else than they may have meant."""
+    fields = {
+        name: dice.choice([None, "Ada", {"$notnull": True}, {"$or": {"$isnull": True, "$notnull": True}}, {}])
+        for name in dice.sample(["firstName", "phoneNumber", "email"], dice.randrange(3))
+    }
+    if depth < 4 and dice.random() < 0.8:
+        inner = [_written(dice, depth + 1) for _ in range(dice.randrange(4))]
+        fields = {dice.choice(["$and", "$or", "$or"]): inner, **fields}
+    return dict(dice.sample([*fields.items()], len(fields)))
+
+
+def test_text_for_a_search_gives_no_row_that_a_condition_beside_it_keeps_out(face, refserver):
+    dice, mine = random.Random(7), field("lastName").starts("M")
+    texts = [json.dumps(_written(dice)) for _ in range(150)]
+
+    def ask(client, get):
+        found = 0
+        for text in texts:
+            theirs = get(client.contacts.list(s=text, limit=500))
+            both = get(client.contacts.list(s=text, where=mine, limit=500))
+            expected = [row.id for row in theirs if row.last_name.lower().startswith("m")]
+            assert (text, [row.id for row in both]) == (text, expected)
+            found += len(expected)
+        assert found > 1000
+
+    face.session(ask, base_url=refserver)
 
 
 def test_conditions_reach_into_relations_that_they_bring_along(face, refserver, seeded):
@@ -282,6 +329,17 @@ def test_dates_are_compared_as_dates_by_key(face, engine_with_flat_dates, seeded
     found = face(lambda client: client.contacts.list(where=one, limit=30), base_url=engine_with_flat_dates, strict=True)
     assert [row.id for row in found] == expected
     assert len(expected) > 30
+
+
+@pytest.mark.parametrize("name", ["audit.date_created", "audit.dateCreated", "date_created", "dateCreated"])
+def test_the_engine_cannot_be_asked_for_the_dates_of_an_audit_record(face, refserver, name):
+    def ask(client, get):
+        for where in (field(name) > date(2020, 1, 2), (field(name) > date(2020, 1, 2)) | (field("id") == "a")):
+            with pytest.raises(InternalServerError):
+                get(client.contacts.list(where=where, max_retries=0))
+        assert all(row.audit.date_created for row in get(client.contacts.list(fields=["audit.date_created"])))
+
+    face.session(ask, base_url=refserver)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from asked import conditions
 from hypothesis import given
 
 from wootiv.query import Condition, Field, all_of, any_of, asc, desc, field, relation
+from wootiv.query.forms import said
 
 NAMES = {"field": field, "UTC": UTC, "datetime": datetime, "date": date, "Decimal": Decimal}
 
@@ -103,6 +104,37 @@ def test_conditions_joined_alike_are_one():
     assert (a & (b | c)).names == {"a", "b", "c"}
 
 
+def nested(depth):
+    one = field("a") == 1
+    for level in range(depth - 1):
+        one = (all_of if level % 2 else any_of)(one, field("b") == level)
+    return one
+
+
+def test_conditions_are_nested_a_hundred_levels_deep_at_most():
+    deepest = nested(100)
+    assert hash(deepest) == hash(nested(100))
+    assert deepest == nested(100) != nested(99)
+    assert said(deepest).search.count("$or") == 50
+    with pytest.raises(
+        ValueError, match=r"^conditions can be nested 100 levels deep, got 101: join more of them side by"
+    ):
+        nested(1000)
+
+
+def test_a_long_chain_is_no_deep_one():
+    ands, ors = field("a") == 0, field("a") == 0
+    for number in range(1, 500):
+        ands, ors = ands & (field("a") == number), (field("a") == number) | ors
+    assert len(ands.parts) == len(ors.parts) == 500
+    assert said(ands | ors).search
+
+
+def test_what_is_joined_is_conditions():
+    with pytest.raises(TypeError, match=r"conditions are joined with conditions, .*; got 'a' \(str\)"):
+        Condition("$and", parts=("a", "b"))
+
+
 def test_a_condition_is_frozen():
     one = field("a") == 1
     with pytest.raises(AttributeError):
@@ -160,7 +192,9 @@ UNFIT = [
     (lambda: a == datetime(2020, 1, 1), r"needs a time zone, such as tzinfo=UTC, got datetime\.datetime\(2020"),  # noqa: DTZ001
     (lambda: a == datetime.min.replace(tzinfo=timezone(timedelta(hours=1))), "between the years 1 and 9999 in UTC"),
     (a.in_, r'field\("a"\): in_ takes one value or more, got \(\)'),
-    (lambda: a.not_in([]), r"not_in takes one value or more"),
+    (lambda: a.in_([]), r"in_ takes one value .*, got \(\): no row is in an empty list, so there is nothing to ask"),
+    (lambda: a.not_in([]), r"not_in takes .* is in an empty list, so leave the condition out, or say not_null\(\)$"),
+    (lambda: a.ignore_case.in_([]), r"in_ takes one value or more, got \(\): no row is in an empty list"),
     (lambda: Condition("$between", "a", (1,)), r"between takes two values, got \(1,\)"),
     (lambda: Condition("$isnull", "a", 1), r"\$isnull takes no value, got 1"),
     (lambda: Condition("$like", "a", "x"), r"unknown operator '\$like', the server has \$eq, "),

@@ -103,7 +103,7 @@ FILTERS = [
     (field("age") < Decimal("2.50"), ["age||$lt||2.5"]),
     (field("name").ignore_case.in_("Ng", "LI"), ["name||$inL||ng,li"]),
     (field("born") > datetime(2020, 1, 2, tzinfo=UTC), ["born||$gt||2020-01-02T00:00:00Z"]),
-    (field("born") == date(2020, 1, 2), ["born||$eq||2020-01-02"]),
+    (field("born") == date(2020, 1, 2), ["born||$eq||2020-01-02T00:00:00Z"]),
     (field("born") < datetime(2020, 1, 2, 3, 4, 5, 678901, UTC), ['born||$lt||"2020-01-02T03:04:05.678901Z"']),
 ]
 
@@ -123,6 +123,8 @@ SEARCHES = [
     (field("name").contains(""), {"name": {"$cont": ""}}),
     (field("age") < 0.1234, {"age": {"$lt": 0.1234}}),
     (field("name").in_("", "a"), {"name": {"$in": ["", "a"]}}),
+    ((field("name") == "Ada") | (field("born") < date(2020, 1, 2)),
+     {"$or": [{"name": "Ada"}, {"born": {"$lt": "2020-01-02T00:00:00Z"}}]}),
 ]  # fmt: skip
 
 

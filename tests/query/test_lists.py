@@ -129,8 +129,8 @@ def test_default_conditions_stay_unseen_where_others_join_them(face, recorder):
 @pytest.mark.parametrize(
     "beside",
     [
-        {"s": "[]"},
         {"filter": "born||$gt||2020-01-02", "or_": "age||$eq||1"},
+        {"filter": "age||$foo||1", "or_": "age||$eq||1"},
         {"extra_query": {"filter[0]": "age||$eq||1"}},
         {"filter": [f"born||$ne||2020-01-{day:02}" for day in range(1, 21)]},
     ],
@@ -142,12 +142,122 @@ def test_conditions_that_no_other_can_join_are_refused(beside):
 
 def test_defaults_that_no_other_can_join_are_refused(face, sandbox):
     def ask(client, get):
-        with pytest.raises(ValueError, match=r"^where: expected conditions .* one more, got default_query with s$"):
+        with pytest.raises(ValueError, match=r"^where: expected conditions .* one more, got default_query with filter"):
             get(client.contacts.list(where=field("a") == "b"))
         with pytest.raises(ValueError, match="where: expected conditions"):
             get(client.send(calls.contacts.list(where=field("a") == "b")))
 
-    face.session(ask, transport=sandbox.transport(), default_query={"s": "[]"})
+    face.session(ask, transport=sandbox.transport(), default_query={"filter[0]": "a||$eq||b"})
+
+
+# Text for `s`: one JSON object, or a condition beside it could be got around
+
+ESCAPES = [
+    '{"email":{"$notnull":true}}],"$or":[{"email":{"$notnull":true}}',
+    '{"email":"a"},{"email":{"$notnull":true}}',
+    '{"email":"a"}]}',
+]
+NO_OBJECTS = [*ESCAPES, "", " ", "{", "[]", "null", '"a"', "{'a': 1}", '{"a": NaN}', "\ufeff{}", '{"a":' * 9999]
+
+
+@pytest.mark.parametrize("text", NO_OBJECTS, ids=lambda text: text[:30])
+@pytest.mark.parametrize("beside", [{}, {"where": field("email") == "mine"}, {"after": "a"}], ids=str)
+def test_text_for_a_search_must_be_one_json_object(text, beside):
+    with pytest.raises(
+        ValueError, match=r"^contacts\.list: s must be a mapping, or one JSON object as text, got ['\"]"
+    ):
+        calls.contacts.list(s=text, **beside)
+
+
+@pytest.mark.parametrize("text", NO_OBJECTS, ids=lambda text: text[:30])
+@pytest.mark.parametrize("beside", [{"where": field("email") == "mine"}, {"after": "a"}], ids=str)
+def test_it_must_be_where_it_comes_by_another_way_and_is_joined(face, recorder, text, beside):
+    server = recorder(httpx.Response(404))
+    with pytest.raises(
+        ValueError, match=r"^contacts\.list: s must be a mapping, or one JSON object as text, got ['\"]"
+    ):
+        calls.contacts.list(extra_query={"s": text}, **beside)
+
+    def ask(client, get):
+        expected = rf"^s: expected one JSON object beside {next(iter(beside))}, got other text in default_query$"
+        with pytest.raises(ValueError, match=expected):
+            get(client.contacts.list(**beside))
+
+    face.session(ask, transport=server.transport(), default_query={"s": text})
+    assert server.requests == []
+
+
+def test_several_searches_are_not_joined():
+    with pytest.raises(ValueError, match=r"s must be .* one JSON object as text, got 2 of them"):
+        calls.contacts.list(extra_query={"s": ["{}", "{}"]}, where=field("email") == "mine")
+
+
+TWICE = [
+    '{"$or":[{"email":"a"}],"$or":[{"phoneNumber":null}]}',
+    '{"$or":[{"phoneNumber":null},{"email":{"$notnull":true}}],"lastName":{"$notnull":true}}',
+    '{"$and":[{"phoneNumber":null}],"email":"a"}',
+    '{"phoneNumber":{"$or":{"$isnull":true,"$notnull":true}}}',
+    '{"$or":[{"phoneNumber":{"$or":{"$isnull":true,"$notnull":true}}}],"email":{"$notnull":true}}',
+    "{}",
+]
+
+
+@pytest.mark.parametrize("text", TWICE)
+def test_text_means_the_same_beside_a_condition(face, sandbox, text):
+    mine = field("firstName") == "Ada"
+
+    def ask(client, get):
+        theirs = get(client.contacts.list(s=text, limit=500))
+        found = get(client.contacts.list(s=text, where=mine, limit=500))
+        assert ids(found) == [row.id for row in theirs if row.first_name == "Ada"]
+        assert ids(found)
+
+    face.session(ask, transport=sandbox.transport())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"s": field("a") == 1},
+        {"s": {"$and": [field("a") == 1]}},
+        {"filter": field("a") == 1},
+        {"filter": ["a||$isnull", field("a") == 1]},
+        {"or_": field("a") == 1},
+        {"extra_query": {"s": field("a") == 1}},
+        {"extra_query": {"s": [{"$or": (field("a") == 1, {})}]}},
+    ],
+    ids=str,
+)
+def test_a_condition_goes_into_where_alone(given):
+    expected = (
+        r"^contacts\.list: .* must be plain data; a condition goes into where=, got field\(\"a\"\) == 1 \(Condition\)"
+    )
+    with pytest.raises(TypeError, match=expected):
+        calls.contacts.list(**given)
+
+
+def test_no_condition_goes_into_what_a_client_sends_by_default(sandbox):
+    with pytest.raises(
+        TypeError, match=r"default_query\['s'\]\['a'\] must be plain data; a condition goes into where="
+    ):
+        sandbox.client(default_query={"s": {"a": field("b")}})
+    with pytest.raises(TypeError, match=r"^get: query\['s'\] must be plain data; a condition goes into where="):
+        calls.get("/contacts", query={"s": field("a") == 1})
+
+
+def test_a_search_is_nested_a_hundred_conditions_deep_at_most(face, sandbox):
+    deep = {"email": "a"}
+    for _ in range(99):
+        deep = {"$or": [deep, {"firstName": "Ada"}]}
+
+    def ask(client, get):
+        assert {row.first_name for row in get(client.contacts.list(s=deep))} == {"Ada"}
+
+    face.session(ask, transport=sandbox.transport())
+    for _ in range(400):
+        deep = {"$or": [deep, {"firstName": "Ada"}]}
+    with pytest.raises(ValueError, match=r"^contacts\.list: s must be nested 200 levels deep at most, got deeper ones"):
+        calls.contacts.list(s=deep)
 
 
 def test_a_condition_beside_filters_needs_no_warning():
@@ -168,9 +278,17 @@ def test_a_condition_beside_filters_needs_no_warning():
         ({"sort": ["id,ASC", asc("last_name")]}, "last_name", "lastName"),
         ({"join": [relation("contactGroup", "group_name")]}, "contactGroup.group_name", "contactGroup.groupName"),
         ({"join": relation("contact_group")}, "contact_group", "contactGroup"),
+        ({"join": relation("contactgroup")}, "contactgroup", "contactGroup"),
+        ({"join": "contact_group||id"}, "contact_group", "contactGroup"),
+        ({"join": ["workspace", "ContactGroup"]}, "ContactGroup", "contactGroup"),
+        ({"join": ["contactGroup.Workspace"]}, "contactGroup.Workspace", "contactGroup.workspace"),
+        ({"where": field("contactgroup.groupName") == "a"}, "contactgroup.groupName", "contactGroup.groupName"),
+        ({"fields": ["email", "first_name"]}, "first_name", "firstName"),
+        ({"fields": "email,firstname"}, "firstname", "firstName"),
+        ({"fields": (name for name in ["Email"])}, "Email", "email"),
     ],
 )  # fmt: skip
-def test_python_names_are_answered_with_those_of_the_wire(given, written, meant):
+def test_names_in_python_or_in_another_case_are_answered_with_those_of_the_wire(given, written, meant):
     with pytest.raises(ValueError, match=r"^contacts\.list: ") as caught:
         calls.contacts.list(**given)
     (argument,) = given
@@ -185,9 +303,18 @@ def test_names_that_no_shape_declares_are_sent_as_they_are(name):
     assert "join" not in dict(call.query)
 
 
-def test_plain_text_is_sent_as_it_is():
-    query = calls.contacts.list(sort="first_name,ASC", join="contact_group", filter="first_name||$eq||x").query
-    assert {("sort", "first_name,ASC"), ("join", "contact_group"), ("filter", "first_name||$eq||x")} <= {*query}
+def test_fields_of_one_record_are_named_as_those_of_many():
+    with pytest.raises(
+        ValueError, match=r"^contacts\.retrieve: fields must be .*'first_name', did you mean 'firstName'\?"
+    ):
+        calls.contacts.retrieve("a", fields=["first_name"])
+    given = ["id", "firstName", "audit.date_created", "nobodyDeclaredIt"]
+    assert ("fields", ",".join(given)) in calls.contacts.retrieve("a", fields=given).query
+
+
+def test_what_the_server_would_refuse_is_sent_as_it_is():
+    query = calls.contacts.list(sort="first_name,ASC", join="nobody", filter="first_name||$eq||x").query
+    assert {("sort", "first_name,ASC"), ("join", "nobody"), ("filter", "first_name||$eq||x")} <= {*query}
 
 
 def test_what_is_no_condition_is_refused():
@@ -195,6 +322,8 @@ def test_what_is_no_condition_is_refused():
         calls.contacts.list(where="a")
     with pytest.raises(TypeError, match=r"where must be a condition, .*, got field\(\"a\"\) \(Field\)"):
         calls.contacts.list(where=field("a"))
+    with pytest.raises(TypeError, match=r"got None \(NoneType\): leave where out to ask for all$"):
+        calls.contacts.list(where=None)
 
 
 # Relations

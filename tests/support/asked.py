@@ -196,10 +196,9 @@ def _same_value(meant, read):
         case str():
             return isinstance(read, str) and read == meant
         case date():
-            text = read["$date"] if isinstance(read, dict) else read
+            arrived = datetime.fromisoformat(read["$date"] if isinstance(read, dict) else read)
             moment = meant if isinstance(meant, datetime) else datetime.combine(meant, time(), UTC)
-            arrived = datetime.fromisoformat(text)
-            return (arrived if arrived.tzinfo else arrived.replace(tzinfo=UTC)) == moment
+            return arrived.tzinfo is not None and arrived == moment  # without a zone it is of whichever one reads it
         case _ if isinstance(read, str):  # all of its digits, where a double has fewer
             exact = Decimal(meant) if isinstance(meant, Decimal) else Decimal(str(meant))
             return Decimal(read) == exact and (abs(meant) >= 2**53 or Decimal(repr(float(exact))) != exact)

@@ -102,7 +102,7 @@ class ListConditions(TypedDict, total=False):
     """A condition made with `wootiv.query`: `field("email").ends("@example.com")`. It holds beside all others, and is
     sent as `s`, or as `filter` or `or` where these are shorter."""
     s: str | Mapping[str, object]
-    """A search condition, as JSON text or as a mapping: `{"firstName": {"$starts": "A"}}`."""
+    """A search condition, as a mapping or as one JSON object: `{"firstName": {"$starts": "A"}}`."""
     filter: Annotated[Sequence[str], Mark.LIST]
     """Conditions that must all hold: `field||$operator||value`; 20 at most."""
     or_: Annotated[Sequence[str], Mark.LIST, Wire("or")]

@@ -13,19 +13,26 @@ from wootiv.engine.settings import Settings
 from wootiv.message import Form, Outgoing, Pairs, Reply
 from wootiv.wire.files import rewindable
 
+LONGEST = 65536
+"""Characters of an address: httpx takes no more. The service itself answers 431 from 16 KiB on, with all headers."""
 _CONDITIONS = frozenset({"s", "filter", "or"})
 
 
 def outgoing(call: Call[Any], settings: Settings) -> Outgoing:
-    """The request of a call, as a client with these settings sends it."""
+    """The request of a call, as a client with these settings sends it; raises `ValueError` if it cannot."""
     query = override(settings.query, _query(call, settings)) if settings.query else call.query
     hidden = call.secret_query | {name for name, _ in settings.query}
     if hidden & _CONDITIONS:
         hidden |= _CONDITIONS  # what the client sends as one may have been joined to another
     shown = tuple((name, "***" if name in hidden else value) for name, value in query)
+    url = _url(settings.base_url, call.path, query)
+    if len(url) > LONGEST:
+        expected = f"an address of {LONGEST:,} characters at most, got one of {len(url):,}"
+        message = f"{call.operation}: expected {expected}: split what it asks for, such as the values of in_"
+        raise ValueError(message)
     return Outgoing(
         method=call.method,
-        url=_url(settings.base_url, call.path, query),
+        url=url,
         headers=_headers(call, settings),
         body=call.body,
         template=call.template,

@@ -51,7 +51,7 @@ async def exchange(pool: Pool, outgoing: Outgoing, secret: Pairs, timeouts: Time
             async with FormBody(outgoing.body, f"{outgoing.method} {outgoing.template}") as form:
                 return await _exchange(pool, _prepared(outgoing, secret, form), timeouts)
         return await _exchange(pool, _prepared(outgoing, secret, outgoing.body or b""), timeouts)
-    except (CutShort, h11.LocalProtocolError, httpx.LocalProtocolError) as error:
+    except (CutShort, h11.LocalProtocolError, httpx.LocalProtocolError, httpx.InvalidURL) as error:
         # h11's own: httpcore names anew what is wrong with a head, and lets through what is wrong with a body.
         names = tuple(dict.fromkeys(name for name, _ in outgoing.headers))
         asked = SentRequest(outgoing.method, outgoing.shown_url, names)

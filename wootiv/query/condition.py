@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec import Struct, structs
 
+from wootiv.conditions import OPERATORS
 from wootiv.query.values import Scalar, scalar, words
 from wootiv.wire.words import describe
 
@@ -21,11 +22,15 @@ _METHODS = {
     "$isnull": "is_null",
     "$notnull": "not_null",
 }
+_EMPTY = {
+    "$in": ": no row is in an empty list, so there is nothing to ask for",
+    "$notin": ": no value is in an empty list, so leave the condition out, or say not_null()",
+}
 _LIKE = ("$starts", "$ends", "$cont", "$excl")
 _LOWERED = ("$eqL", "$neL", "$inL", "$notinL")
 _CASELESS = ("$eqL", "$neL", "$startsL", "$endsL", "$contL", "$exclL", "$inL", "$notinL")
-OPERATORS = (*_SYMBOLS, *_METHODS, *_CASELESS)
-"""What the server compares with."""
+_DEEPEST = 100
+"""Levels of `&` within `|` within `&`: what goes over a condition goes down as far."""
 JOINERS = {"$and": "&", "$or": "|"}
 
 _OPPOSITES = {
@@ -68,6 +73,12 @@ class Condition(Struct, frozen=True, eq=False):
         if self.operator in JOINERS:
             if len(self.parts) < 2:
                 message = f"{self.operator} joins two conditions or more, got {len(self.parts)}"
+                raise ValueError(message)
+            _check_parts(self.parts)
+            if (depth := _depth(self)) > _DEEPEST:
+                message = (
+                    f"conditions can be nested {_DEEPEST} levels deep, got {depth}: join more of them side by side"
+                )
                 raise ValueError(message)
             return
         if self.operator not in OPERATORS:
@@ -116,10 +127,7 @@ class Condition(Struct, frozen=True, eq=False):
 
 def joined(operator: str, *conditions: Condition) -> Condition:
     """Conditions joined into one; those joined by the same operator already are taken apart first."""
-    for one in conditions:
-        if not isinstance(one, Condition):  # pyright: ignore[reportUnnecessaryIsInstance] - of who has no checker
-            message = f"conditions are joined with conditions, {_PARENTHESES}; got {describe(one)}"
-            raise TypeError(message)
+    _check_parts(conditions)
     if len(conditions) < 2:
         if conditions:
             return conditions[0]
@@ -127,6 +135,17 @@ def joined(operator: str, *conditions: Condition) -> Condition:
         raise ValueError(message)
     parts = [part for one in conditions for part in (one.parts if one.operator == operator else (one,))]
     return Condition(operator, parts=tuple(parts))
+
+
+def _check_parts(parts: tuple[Condition, ...]) -> None:
+    for one in parts:
+        if not isinstance(one, Condition):  # pyright: ignore[reportUnnecessaryIsInstance] - of who has no checker
+            message = f"conditions are joined with conditions, {_PARENTHESES}; got {describe(one)}"
+            raise TypeError(message)
+
+
+def _depth(one: Condition) -> int:
+    return 1 + max(map(_depth, one.parts), default=0)
 
 
 def refuse_field(*_: object) -> NoReturn:
@@ -149,7 +168,8 @@ def _kept(one: Condition) -> Scalar | tuple[Scalar, ...] | None:
         return _lowered(read(given, place), one.operator)
     if not isinstance(given, tuple) or not given or (operator == "$between" and len(given) != 2):
         wanted = "two values" if operator == "$between" else "one value or more"
-        message = f"{place}: {_METHODS[operator]} takes {wanted}, got {given!r}"
+        hint = _EMPTY.get(operator, "") if given == () else ""
+        message = f"{place}: {_METHODS[operator]} takes {wanted}, got {given!r}{hint}"
         raise ValueError(message)
     return tuple(_lowered(read(item, place), one.operator) for item in given)
 

@@ -8,10 +8,29 @@ Source: TypeOrmCrudService.setSearchCondition of @nestjsx/crud-typeorm 5.0.0-alp
 from collections.abc import Mapping
 from typing import Any
 
-from wootiv.query.condition import JOINERS, OPERATORS
-from wootiv.wire.words import Unfit, describe, nearest
+from wootiv.conditions import OPERATORS
+from wootiv.query.condition import JOINERS, Condition
+from wootiv.query.fields import Caseless, Field
+from wootiv.wire.words import Misfit, Unfit, describe, nearest
 
+_DEEPEST = 200
+"""Levels of mappings and lists: a hundred of `$and` and `$or`."""
 _OTHERS = {"$isnull": "$notnull", "$notnull": "$isnull"}
+
+
+def check_data(given: object, path: str) -> None:
+    """Refuse in plain data what belongs into `where`, and what is nested too deep; raises `Misfit` or `Unfit`."""
+    left = [(path, given, 0)]
+    while left:
+        at, one, depth = left.pop()
+        if isinstance(one, Condition | Field | Caseless):
+            raise Misfit(at, "plain data; a condition goes into where=", describe(one))
+        if depth > _DEEPEST:
+            raise Unfit(path, f"nested {_DEEPEST} levels deep at most", "deeper ones")
+        if isinstance(one, Mapping):
+            left += [(f"{at}[{name!r}]", item, depth + 1) for name, item in one.items()]
+        elif isinstance(one, list | tuple):
+            left += [(f"{at}[{number}]", item, depth + 1) for number, item in enumerate(one)]
 
 
 def check_search(search: Mapping[str, Any], path: str = "s", *, either: bool = False) -> None:

@@ -6,27 +6,33 @@ from typing import Any
 from msgspec import structs
 
 from wootiv.query.condition import Condition
-from wootiv.query.fields import Order, Relation
+from wootiv.query.fields import Order
 from wootiv.wire.shape import Shape, relations, shape_in
 from wootiv.wire.words import Unfit
 
 
-def named_in(given: object) -> frozenset[str]:
-    """The fields that a condition, or what is made by `asc`, `desc` or `relation`, names; plain text names none."""
+def named_in(argument: str, given: object) -> frozenset[str]:
+    """The fields that an argument names. A `sort` in the server's own words names none: it refuses what it lacks."""
     if isinstance(given, Condition):
         return given.names
     names: set[str] = set()
     for one in [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else ():
-        if isinstance(one, Order):
-            names.add(str.__str__(one).partition(",")[0])
-        elif isinstance(one, Relation):
-            head, _, fields = str.__str__(one).partition("||")
+        text = str.__str__(one) if isinstance(one, str) else ""
+        if argument == "fields":
+            names |= {*text.split(",")}
+        elif argument == "join":
+            head, _, fields = text.partition("||")
             names |= {head, *(f"{head}.{field}" for field in fields.split(",") if field)}
+        elif isinstance(one, Order):
+            names.add(text.partition(",")[0])
     return frozenset(names)
 
 
 def check_names(row: Any, names: Iterable[str], argument: str) -> None:
-    """Refuse the Python name of a field that has another on the wire. What the shape does not declare may be there."""
+    """Refuse a field's name in Python, or in other case, for that on the wire. Of what no shape declares, any may be.
+
+    Where rows are told what to bring, the server passes over what it does not know.
+    """
     for name in sorted(names):
         if (meant := _meant(row, name)) != name:
             raise Unfit(argument, "written with the names of the wire", f"'{name}', did you mean '{meant}'?")
@@ -35,13 +41,21 @@ def check_names(row: Any, names: Iterable[str], argument: str) -> None:
 def _meant(row: Any, name: str) -> str:
     shape, found = shape_in(row), list[str]()
     for part in name.split("."):
-        fields = structs.fields(shape) if shape else ()
-        known = next((f for f in fields if f.encode_name == part), None) or next(
-            (f for f in fields if f.name == part), None
-        )
+        known = _known(part, shape)
         found.append(known.encode_name if known else part)
         shape = shape_in(known.type) if known else None
     return ".".join(found)
+
+
+def _known(part: str, shape: type[Shape] | None) -> structs.FieldInfo | None:
+    """The field of that name on the wire; if there is none, the one of that name in Python, or in another case."""
+    fields = structs.fields(shape) if shape else ()
+    spelt = [
+        {one.encode_name: one for one in fields},
+        {one.name: one for one in fields},
+        {one.encode_name.lower(): one for one in fields},
+    ]
+    return spelt[0].get(part) or spelt[1].get(part) or spelt[2].get(part.lower())
 
 
 def joins_for(row: Any, names: Iterable[str], given: list[str]) -> list[str]:

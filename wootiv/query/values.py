@@ -6,7 +6,7 @@ what looks like one, unless it is quoted; the empty text it refuses.
 
 import json
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeAlias
@@ -84,7 +84,7 @@ def in_search(value: Scalar) -> Any:
         case datetime():
             return _iso(value)
         case date():
-            return value.isoformat()
+            return _iso(datetime.combine(value, time(), UTC))  # without a zone, the database would take its own
         case Decimal():
             return in_search(float(value)) if Decimal(repr(float(value))) == value else str(value)
         case float():
