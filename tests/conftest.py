@@ -9,10 +9,14 @@ import anyio
 import httpx
 import pytest
 import trio.testing
+from hypothesis import settings
 
 from wootiv import AsyncWootiv, Sandbox, Wootiv
 
 pytest_plugins = ["leaks", "watched"]  # of tests/support
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("untimed")
 
 ADDRESS = "http://wootiv.test"
 

@@ -124,7 +124,7 @@ def read_while(server, number, write, width=1, **given):
 # What others write
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     random=st.randoms(use_true_random=False),
     numbers=st.sets(st.integers(0, 1000), max_size=60),
@@ -145,7 +145,6 @@ def test_whatever_others_write_each_row_that_was_there_throughout_comes_once_and
     assert seams.counts["unmatched"] == 0
 
 
-@settings(deadline=None)
 @given(total=st.integers(0, 60), limit=st.integers(2, 9), width=st.integers(1, 8), order=st.sampled_from(list(ORDERS)))
 def test_where_nobody_writes_pages_overlap_by_one_row_and_nothing_is_asked_twice(total, limit, width, order):
     server = Server(range(total))
@@ -223,7 +222,6 @@ def test_what_was_asked_for_behind_the_end_is_given_up():
 
 
 @pytest.mark.parametrize("given", [{"page": 1}, {"offset": 0}, {"page": 3}, {"offset": 7}, {"sort": "email,ASC"}])
-@settings(deadline=None)
 @given(total=st.integers(0, 40), limit=st.integers(1, 9), width=st.integers(1, 8))
 def test_by_number_every_row_comes_once_where_nobody_writes(given, total, limit, width):
     server = Server(range(total))
@@ -233,7 +231,7 @@ def test_by_number_every_row_comes_once_where_nobody_writes(given, total, limit,
     assert not seams.counts.total()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     random=st.randoms(use_true_random=False),
     numbers=st.sets(st.integers(0, 1000), max_size=60),
@@ -261,7 +259,6 @@ def test_by_number_too_it_goes_on_to_where_the_list_has_grown():
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 @pytest.mark.parametrize("minds", [("offset", "page"), ("page",), ("filter",), ("filter", "page"), ()], ids=str)
-@settings(deadline=None)
 @given(random=st.randoms(use_true_random=False), total=st.integers(0, 30), width=st.integers(1, 4))
 def test_a_server_that_passes_over_what_it_is_asked_is_not_asked_for_ever(random, limit, minds, total, width):
     server = Server(range(total), minds=minds)
@@ -287,14 +284,12 @@ def test_a_server_that_passes_over_keys_is_read_by_number_and_no_row_comes_twice
     assert found == list(range(20))
 
 
-@settings(deadline=None)
 @given(total=st.integers(0, 60), most=st.integers(1, 9), width=st.integers(1, 8))
 def test_a_server_that_gives_fewer_rows_than_asked_for_still_gives_them_all(total, most, width):
     server = Server(range(total), most=most)
     assert read(server, listed(limit=100), width)[0] == list(range(total))
 
 
-@settings(deadline=None)
 @given(total=st.integers(0, 40), limit=st.integers(1, 9), wanted=st.integers(1, 50), width=st.integers(1, 8))
 def test_no_more_is_asked_for_than_the_reader_wants(total, limit, wanted, width):
     server = Server(range(total))

@@ -17,7 +17,7 @@ from wootiv.query import all_of, any_of, asc, desc, field, relation
 from wootiv.query.forms import said
 from wootiv.sandbox.grammar import BadQuery, parse
 
-THOUSANDS = settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+THOUSANDS = settings(max_examples=2000, suppress_health_check=list(HealthCheck))
 
 
 def _encoded(pairs):
