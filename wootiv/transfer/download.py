@@ -7,11 +7,14 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import anyio
 from msgspec import Struct, structs
 
 from wootiv.api.storage import SignedFile
 from wootiv.api.tree import calls
 from wootiv.call import Call, CallOptions
+from wootiv.engine.loop import caller_is_through
+from wootiv.engine.pools import CLOSING
 from wootiv.engine.send import Engine, Life
 from wootiv.errors import APIConnectionError, APIStatusError
 from wootiv.message import APIResponse, Attempt, Headers, Outgoing, Sink
@@ -134,11 +137,13 @@ class DownloadLife(SignedLife[Downloaded]):
         """Fetch the file; raises `APIError`, and `OSError` where it cannot be written."""
         try:
             response = await super().send()
+            if self._hears is not None:
+                self._hears(self._file.have)
+            await caller_is_through()  # what he raises ends it, and this runs ahead of him
             await self._file.finish()
         finally:
-            self._file.leave()
-        if self._hears is not None:
-            self._hears(self._file.have)
+            with anyio.move_on_after(CLOSING, shield=True):
+                await self._file.leave()
         headers = response.headers
         etag = headers.get("etag")
         downloaded = Downloaded(
