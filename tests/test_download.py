@@ -42,6 +42,10 @@ def asked(sandbox):
     return [one.operation for one in sandbox.requests]
 
 
+def names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
 @pytest.mark.parametrize("name", ["a.txt", "in/two/folders.txt", "ünï 花 🙂.txt", 'say "hi" %20+&?#.txt'])
 @pytest.mark.parametrize("content", [b"", b"x", CONTENT], ids=len)
 def test_a_file_comes_back_as_it_was(face, sandbox, tmp_path, name, content):
@@ -152,9 +156,9 @@ def test_arguments_are_checked(face, sandbox, filename, to, kind, message):  # n
         face.with_sandbox(lambda client: client.download(filename, to=to), sandbox)
 
 
-@pytest.mark.parametrize("filename", ["..", "a/..", "a/."])
+@pytest.mark.parametrize("filename", ["..", "a/..", "a/.", "../a", "a/../b", "a/./b"])
 def test_a_name_does_not_lead_out_of_its_folder(face, sandbox, tmp_path, filename):
-    with pytest.raises(ValueError, match=r"filename must be neither empty nor '\.' nor '\.\.'"):
+    with pytest.raises(ValueError, match=r"^download: the filename must have no '\.' or '\.\.' between its slashes"):
         face.with_sandbox(lambda client: client.download(filename, to=tmp_path), sandbox)
 
 
@@ -353,7 +357,7 @@ def test_what_it_raises_leaves_what_was_there_however_far_the_download_is(face, 
         for _ in range(5):
             with pytest.raises(LookupError):
                 get(client.download("f.bin", to=tmp_path, on_progress=stop))
-            assert os.listdir(tmp_path) == ["f.bin"]
+            assert names(tmp_path) == ["f.bin"]
             assert (tmp_path / "f.bin").read_bytes() == b"kept"
 
     (tmp_path / "f.bin").write_bytes(b"kept")
@@ -373,8 +377,8 @@ def test_nor_does_what_ends_the_program(stored, tmp_path, backend, error):
         for _ in range(5):
             with pytest.raises(type(error)):
                 client.download("f.bin", to=tmp_path, on_progress=stop)
-            assert isinstance(error, KeyboardInterrupt) or os.listdir(tmp_path) == ["f.bin"]
-    assert os.listdir(tmp_path) == ["f.bin"]
+            assert isinstance(error, KeyboardInterrupt) or names(tmp_path) == ["f.bin"]
+    assert names(tmp_path) == ["f.bin"]
     assert (tmp_path / "f.bin").read_bytes() == b"kept"
 
 
@@ -384,7 +388,7 @@ def test_nor_does_a_handler_of_events_that_ends_the_program(stored, tmp_path):
         client.on(AttemptEnded, lambda _: sys.exit(3))
         with pytest.raises(SystemExit):
             client.download("f.bin", to=tmp_path)
-        assert os.listdir(tmp_path) == ["f.bin"]
+        assert names(tmp_path) == ["f.bin"]
     assert (tmp_path / "f.bin").read_bytes() == b"kept"
 
 
@@ -419,7 +423,7 @@ async def test_it_can_be_cancelled_anywhere_and_leaves_nothing(door, tmp_path, a
                 finally:
                     if way in NATIVE_WAYS:
                         _join_threads()  # asyncio's own goes through any shield
-                    left = os.listdir(tmp_path)
+                    left = names(tmp_path)
                     assert left == ["f.bin"] if whole else left in ([], ["f.bin"])
                     for name in left:
                         assert (tmp_path / name).read_bytes() == CONTENT

@@ -27,7 +27,7 @@ from wootiv.message import APIResponse, Pairs, SizedFile
 from wootiv.operation import Blocking
 from wootiv.transfer.download import Downloaded, Downloads, download_call
 from wootiv.transfer.progress import OnProgress
-from wootiv.transfer.upload import Uploaded, Uploads, upload_call
+from wootiv.transfer.upload import Uploaded, Uploads, upload_call, upload_plan
 
 E = TypeVar("E", bound=Event)
 I = TypeVar("I")  # noqa: E741 - an item
@@ -177,7 +177,7 @@ class Wootiv(Api[Blocking]):
 
         Each has exactly one outcome, as those of `bulk` have, in the order in which they come; `collect()` gives all.
         """
-        plan = BulkPlan[SizedFile, Uploaded](upload_call, concurrency, resend_unknown=True)
+        plan = upload_plan(paths, concurrency)
         return Bulk(Uploads.of(self._engine), self._host, plan, paths)
 
     def download(self, filename: str, *, to: str | PathLike[str], on_progress: OnProgress | None = None) -> Downloaded:

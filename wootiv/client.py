@@ -34,7 +34,7 @@ from wootiv.operation import Async, Opening, Resource, marked
 from wootiv.pages import AsyncPaginator
 from wootiv.transfer.download import Downloaded, Downloads, download_call
 from wootiv.transfer.progress import OnProgress
-from wootiv.transfer.upload import Uploaded, Uploads, upload_call
+from wootiv.transfer.upload import Uploaded, Uploads, upload_call, upload_plan
 from wootiv.wire.words import kind_of
 
 I = TypeVar("I")  # noqa: E741 - an item
@@ -209,7 +209,7 @@ class AsyncWootiv(Api[Async]):
 
         Each has exactly one outcome, as those of `bulk` have, in the order in which they come; `collect()` gives all.
         """
-        plan = BulkPlan[SizedFile, Uploaded](upload_call, concurrency, resend_unknown=True)
+        plan = upload_plan(paths, concurrency)
         return AsyncBulk(Uploads.of(self._engine), plan, paths)
 
     async def download(

@@ -19,6 +19,7 @@ from wootiv.engine.send import Engine, Life
 from wootiv.errors import APIConnectionError, APIStatusError
 from wootiv.message import APIResponse, Attempt, Headers, Outgoing, Sink
 from wootiv.run import Run
+from wootiv.transfer.names import check_filename
 from wootiv.transfer.partial_file import PartialFile
 from wootiv.transfer.progress import OnProgress, Progress, progress
 from wootiv.transfer.signed import PLAIN, Signed, SignedCall, SignedLife, Told
@@ -59,16 +60,13 @@ def download_call(
     run: Callable[[Callable[[], object]], object] = lambda work: work(),
 ) -> DownloadCall:
     """The call that downloads a file; raises `TypeError` or `ValueError`. `run` runs what is the caller's own."""
-    if not isinstance(filename, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{_PLACE}: filename must be str, got {describe(filename)}")
+    check_filename(_PLACE, filename)
     if not isinstance(to, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"{_PLACE}: to must be a path, got {describe(to)}")
     place = fspath(to)
     if not place or "\0" in place:
         raise ValueError(f"{_PLACE}: to must be a path, got {place!r}")
     folder, _, name = filename.rpartition("/")
-    if not name:
-        raise ValueError(f"{_PLACE}: the filename must not be empty, nor end in a slash, got {filename!r}")
     buckets = calls.aws.buckets
     ask = buckets.retrieve_file_in_path(name, pathname=folder) if folder else buckets.retrieve_file(filename)
     return DownloadCall(
