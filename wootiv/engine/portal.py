@@ -63,10 +63,10 @@ class Portal:
         try:
             loop.post(call)
             call.wait()
-        except BaseException as error:  # of what was run here, or of a signal handler
+        except BaseException as raised:  # by what was run here, or by a signal handler
             if not call.done:
                 loop.post(call.cancel)
-                call.wait_only(_PATIENCE if isinstance(error, KeyboardInterrupt) else _ENDING)
+                call.wait_only(_PATIENCE if isinstance(raised, KeyboardInterrupt) else _ENDING)
             raise
         error, call.error = call.error, None
         if error is not None:

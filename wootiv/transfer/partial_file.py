@@ -70,7 +70,7 @@ class PartialFile:
         """Give it its name, in place of what was there; raises `OSError`."""
         await self._in_thread(self._finish)
 
-    async def leave(self) -> None:
+    async def leave(self) -> None:  # noqa: ASYNC910 - nothing to wait for where nothing was opened
         """Close it, and wait for that; it is gone, unless it was finished."""
         if self._reading is not None:
             self._reading.leave()
