@@ -3,21 +3,13 @@
 import sys
 from pathlib import Path
 
-import anyio
-
-from wootiv import AsyncWootiv
-
-
-async def upload(client: AsyncWootiv, file: Path, path: str) -> None:
-    stored = await client.aws.buckets.upload(file=file, path=path)
-    print(f"{file} is {stored.path_with_filename}")
-
-
-async def main(top: Path, files: list[Path]) -> None:
-    async with AsyncWootiv(max_connections=4) as client, anyio.create_task_group() as tasks:
-        for file in files:
-            tasks.start_soon(upload, client, file, file.parent.relative_to(top.parent).as_posix())
-
+from wootiv import Succeeded, Wootiv
 
 top = Path(sys.argv[1]).resolve()
-anyio.run(main, top, [file for file in top.rglob("*") if file.is_file()])
+files = [file for file in top.rglob("*") if file.is_file()]
+named = [(file.relative_to(top.parent).as_posix(), file) for file in files]
+with Wootiv() as client, client.upload_many(named, concurrency=4) as outcomes:
+    for outcome in outcomes:
+        told = outcome.value.key if isinstance(outcome, Succeeded) else f"not stored: {outcome.error}"
+        print(f"{files[outcome.index]} is {told}")
+sys.exit(outcomes.counts.succeeded < len(files))

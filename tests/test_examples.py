@@ -262,6 +262,20 @@ def test_a_folder_is_uploaded_with_all_that_is_in_it(box, run):
     assert sorted(printed.splitlines()) == sorted(f"{run.folder.resolve() / name} is {name}" for name in contents)
 
 
+def test_a_file_that_was_not_uploaded_is_named_and_the_others_are_there(box, run):
+    (run.folder / "letters").mkdir()
+    for name in "abc":
+        (run.folder / "letters" / name).write_text(name)
+    box.fail("aws.create_signed_put_url", status=403, match=lambda request: b"letters/b" in request.body)
+    with run.started([*STRICT, EXAMPLES / "upload_folder.py", "letters"]) as program:
+        a, b, c = sorted(SLOW.sub("", program.stdout.read()).splitlines())
+        assert program.wait() == 1
+    top = run.folder.resolve() / "letters"
+    assert (a, c) == (f"{top / 'a'} is letters/a", f"{top / 'c'} is letters/c")
+    assert b.startswith(f"{top / 'b'} is not stored: POST http://")
+    assert sorted(box.storage.files) == ["letters/a", "letters/c"]
+
+
 class Proxy(BaseHTTPRequestHandler):
     """Passes on what it is asked, but for the first time, when it is busy."""
 

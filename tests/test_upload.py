@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -32,6 +33,11 @@ from wootiv import (
     Succeeded,
     Unknown,
     Uploaded,
+)
+
+TAKEN = (
+    r"path_or_file must be bytes, a path, a file opened in binary mode, "
+    r"or \(filename, one of these\[, content type\[, headers\]\]\)"
 )
 
 SIZE = 600_000
@@ -230,13 +236,15 @@ async def pieces():
 @pytest.mark.parametrize(
     ("give", "kind", "message"),
     [
-        (lambda path: path.parent, OSError, r"(directory|Permission).* \(upload: file=, a path"),
-        (lambda path: path.with_name("gone"), FileNotFoundError, r"No such file .*\(upload: file=, a path"),
+        (lambda path: path.parent, OSError, r"(directory|Permission).* \(upload: path_or_file=, a path"),
+        (lambda path: path.with_name("gone"), FileNotFoundError, r"No such file .*\(upload: path_or_file=, a path"),
         (lambda path: b"x", ValueError, r"^upload: this content has no name of its own, give filename="),
-        (lambda path: 5, TypeError, r"^upload: file must be bytes, a path, .*, got a value of type int"),
+        (lambda path: 5, TypeError, rf"^upload: {TAKEN}, got a value of type int"),
+        (lambda path: io.StringIO("x"), TypeError, rf"^upload: {TAKEN}, got a file in text mode"),
+        (lambda path: path.with_name("f\udcff"), ValueError, rf"^upload: {TAKEN}, got the .* UTF-8 cannot hold"),
         (lambda path: ("a", iter([b"x"])), TypeError, r"^upload: S3 wants the size of a file .* 'a' cannot tell it"),
         (lambda path: ("a", pieces()), TypeError, r"^upload: S3 wants the size of a file .* 'a' cannot tell it"),
-        (lambda path: iter([b"x"]), TypeError, r"^upload: S3 wants the size of a file"),
+        (lambda path: iter([b"x"]), TypeError, r"^upload: S3 wants the size .* 'path_or_file' cannot tell it"),
         (lambda path: ("", b"x"), ValueError, r"^upload: the filename must not be empty"),
         (lambda path: ("a/", b"x"), ValueError, r"^upload: the filename must not .*, nor end in a slash, got 'a/'"),
     ],
@@ -252,6 +260,48 @@ def test_a_pipe_cannot_tell_its_size(face, sandbox):
     os.close(writing)
     with os.fdopen(reading, "rb") as file, pytest.raises(ValueError, match="'pipe' cannot tell it"):
         face.with_sandbox(lambda client: client.upload(file, filename="pipe"), sandbox)
+    assert asked(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("filename", "message"),
+    [
+        ("..", r"no '\.' or '\.\.' between its slashes, got '\.\.'"),
+        ("../x", r"no '\.' or '\.\.' between its slashes, got '\.\./x'"),
+        ("a/./x", r"no '\.' or '\.\.' between its slashes"),
+        ("x/..", r"no '\.' or '\.\.' between its slashes"),
+        ("${filename}.txt", r"not have \$\{filename\}, where S3 puts another, got '\$\{filename\}\.txt'"),
+        ("a\ud800", r"text that UTF-8 can hold, got 'a\\ud800'"),
+    ],
+)
+def test_a_name_under_which_it_would_not_be_found_again_is_refused(face, sandbox, filename, message):
+    with pytest.raises(ValueError, match=rf"^upload: the filename must .*{message}"):
+        face.with_sandbox(lambda client: client.upload(b"x", filename=filename), sandbox)
+    assert asked(sandbox) == []
+
+
+@pytest.mark.parametrize("name", ["/x", "a//x", "...", "a.../..x", "%2e%2e/x"])
+def test_other_odd_names_are_found_again(face, sandbox, tmp_path, name):
+    def do(client, get):
+        get(client.upload(b"content", filename=name))
+        return get(client.download(name, to=tmp_path / "there"))
+
+    assert face.session(do, transport=sandbox.transport()).path.read_bytes() == b"content"
+    assert list(contents(sandbox)) == [name]
+
+
+async def _later(done):
+    pass
+
+
+@pytest.mark.parametrize("heard", [_later, partial(_later)])
+@pytest.mark.parametrize("way", ["upload", "download"])
+def test_a_function_that_would_have_to_be_awaited_is_refused(face, sandbox, tmp_path, way, heard):
+    given = {"filename": "f"} if way == "upload" else {"to": tmp_path}
+    with pytest.raises(TypeError, match=rf"^{way}: on_progress must be a plain function, it is called and not awaited"):
+        face.with_sandbox(
+            lambda client: getattr(client, way)(b"x" if way == "upload" else "f", **given, on_progress=heard), sandbox
+        )
     assert asked(sandbox) == []
 
 
@@ -434,6 +484,15 @@ def test_what_the_callers_function_raises_ends_the_upload(face, sandbox, on_disk
 
 
 # Many
+
+
+@pytest.mark.parametrize("give", [str, os.fsencode, lambda path: path, lambda path: path.open("rb"), lambda path: 5])
+def test_one_file_is_no_list_of_files(face, sandbox, on_disk, give):
+    given = give(on_disk)
+    with pytest.raises(TypeError, match=r"^upload_many: paths must be a list of files, got (a value of type|one open)"):
+        face.with_sandbox(lambda client: client.upload_many(given), sandbox)
+    if hasattr(given, "close"):
+        given.close()
 
 
 def test_many_files_have_one_outcome_each(face, sandbox, tmp_path):

@@ -27,7 +27,7 @@ from wootiv.message import APIResponse, Pairs, SizedFile
 from wootiv.operation import Blocking
 from wootiv.transfer.download import Downloaded, Downloads, download_call
 from wootiv.transfer.progress import OnProgress
-from wootiv.transfer.upload import Uploaded, Uploads, upload_call
+from wootiv.transfer.upload import Uploaded, Uploads, upload_call, upload_plan
 
 E = TypeVar("E", bound=Event)
 I = TypeVar("I")  # noqa: E741 - an item
@@ -164,7 +164,8 @@ class Wootiv(Api[Blocking]):
 
         It is sent again, from its start, after a connection that broke, or an answer that says so; with a new signature
         where the old one is too old. Raises `APIError`; `OSError` for a path that cannot be read, and `ValueError` for
-        a file that cannot tell its size, as S3 wants it.
+        a file that cannot tell its size, as S3 wants it, or a name that it cannot have. Timeouts and retries are those
+        of the client, or of a view: `client.with_options(timeout=30).upload(...)`.
         """
         __tracebackhide__ = True
         call = upload_call(path_or_file, filename, on_progress, run_in_caller)
@@ -177,7 +178,7 @@ class Wootiv(Api[Blocking]):
 
         Each has exactly one outcome, as those of `bulk` have, in the order in which they come; `collect()` gives all.
         """
-        plan = BulkPlan[SizedFile, Uploaded](upload_call, concurrency, resend_unknown=True)
+        plan = upload_plan(paths, concurrency)
         return Bulk(Uploads.of(self._engine), self._host, plan, paths)
 
     def download(self, filename: str, *, to: str | PathLike[str], on_progress: OnProgress | None = None) -> Downloaded:
@@ -187,7 +188,8 @@ class Wootiv(Api[Blocking]):
         `on_progress` is called, in this thread, with the bytes that are there, never fewer than before.
 
         What has come before a connection broke is kept, and the rest is asked for, where S3 allows it. Raises
-        `APIError`, and `OSError` where the file cannot be written; then nothing is left of it.
+        `APIError`, and `OSError` where the file cannot be written; then, or if `on_progress` raises, nothing is left of
+        it. Timeouts and retries are those of the client, or of a view: `client.with_options(timeout=30).download(...)`.
         """
         __tracebackhide__ = True
         call = download_call(filename, to, on_progress, run_in_caller)

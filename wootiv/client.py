@@ -34,7 +34,7 @@ from wootiv.operation import Async, Opening, Resource, marked
 from wootiv.pages import AsyncPaginator
 from wootiv.transfer.download import Downloaded, Downloads, download_call
 from wootiv.transfer.progress import OnProgress
-from wootiv.transfer.upload import Uploaded, Uploads, upload_call
+from wootiv.transfer.upload import Uploaded, Uploads, upload_call, upload_plan
 from wootiv.wire.words import kind_of
 
 I = TypeVar("I")  # noqa: E741 - an item
@@ -197,7 +197,8 @@ class AsyncWootiv(Api[Async]):
 
         It is sent again, from its start, after a connection that broke, or an answer that says so; with a new signature
         where the old one is too old. Raises `APIError`; `OSError` for a path that cannot be read, and `ValueError` for
-        a file that cannot tell its size, as S3 wants it.
+        a file that cannot tell its size, as S3 wants it, or a name that it cannot have. Timeouts and retries are those
+        of the client, or of a view: `client.with_options(timeout=30).upload(...)`.
         """
         call = upload_call(path_or_file, filename, on_progress)
         return await Uploads.of(self._engine).answer(call)
@@ -209,7 +210,7 @@ class AsyncWootiv(Api[Async]):
 
         Each has exactly one outcome, as those of `bulk` have, in the order in which they come; `collect()` gives all.
         """
-        plan = BulkPlan[SizedFile, Uploaded](upload_call, concurrency, resend_unknown=True)
+        plan = upload_plan(paths, concurrency)
         return AsyncBulk(Uploads.of(self._engine), plan, paths)
 
     async def download(
@@ -221,7 +222,8 @@ class AsyncWootiv(Api[Async]):
         `on_progress` is a plain function, called with the bytes that are there, never fewer than before.
 
         What has come before a connection broke is kept, and the rest is asked for, where S3 allows it. Raises
-        `APIError`, and `OSError` where the file cannot be written; then nothing is left of it.
+        `APIError`, and `OSError` where the file cannot be written; then, or if `on_progress` raises, nothing is left of
+        it. Timeouts and retries are those of the client, or of a view: `client.with_options(timeout=30).download(...)`.
         """
         call = download_call(filename, to, on_progress)
         return await Downloads.of(self._engine).answer(call)

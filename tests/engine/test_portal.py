@@ -8,6 +8,7 @@ import traceback
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import anyio
 import anyio.lowlevel
@@ -16,7 +17,8 @@ import pytest
 
 from wootiv import BlockedLoopWarning, ClientStateError
 from wootiv.caller import Caller, run_in_caller
-from wootiv.engine.loop import Crossing, current_loop
+from wootiv.engine.hosting import HostedBlock
+from wootiv.engine.loop import Crossing, caller_is_through, current_loop
 from wootiv.engine.portal import Portal
 
 BACKENDS = {
@@ -232,7 +234,7 @@ def test_it_may_call_and_is_not_interrupted_by_what_comes_meanwhile(portal):
     assert order == [signed for number in range(1, 1001) for signed in (number, -number)]
 
 
-@pytest.mark.parametrize("error", [LookupError(), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("error", [LookupError(), SystemExit(3), KeyboardInterrupt()], ids=repr)
 def test_what_it_raises_cancels_the_call_and_is_raised(portal, error):
     ended = threading.Event()
 
@@ -251,6 +253,94 @@ def test_what_it_raises_cancels_the_call_and_is_raised(portal, error):
     assert caught.value is error
     assert ended.wait(10)
     assert portal.call(answer) == 42
+
+
+@pytest.mark.parametrize("error", [LookupError(), SystemExit(3)], ids=repr)
+def test_what_it_raises_is_raised_when_the_call_has_ended(portal, error):
+    ended = []
+
+    def fail():
+        raise error
+
+    async def hand_over():
+        try:
+            run_in_caller(fail)
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.15)  # longer than a Ctrl-C would wait
+            ended.append(True)
+
+    with pytest.raises(type(error)):
+        portal.call(hand_over, Caller())
+    assert ended
+
+
+def test_a_ctrl_c_does_not_wait_for_what_will_not_end(portal):
+    event = portal.call(make_event)
+
+    def fail():
+        raise KeyboardInterrupt
+
+    async def hand_over():
+        run_in_caller(fail)
+        with anyio.CancelScope(shield=True):
+            await event.wait()
+
+    async def open_it():
+        event.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        portal.call(hand_over, Caller())
+    portal.call(open_it)
+
+
+def test_a_block_was_left_when_what_the_caller_ran_meanwhile_is_raised(portal):
+    left = []
+
+    def fail():
+        raise LookupError
+
+    @asynccontextmanager
+    async def block():
+        yield
+        run_in_caller(fail)
+        await anyio.sleep(0.15)
+        left.append(True)
+
+    hosted = HostedBlock(portal, block())
+    with pytest.raises(LookupError):
+        hosted.close()
+    assert left
+
+
+def test_the_loop_can_wait_until_the_caller_has_run_all_that_it_was_given(portal):
+    ran = []
+
+    async def hand_over():
+        for number in range(3):
+            run_in_caller(lambda number=number: ran.append(number))
+        await caller_is_through()
+        return list(ran)
+
+    assert portal.call(hand_over, Caller()) == [0, 1, 2]
+    assert portal.call(hand_over) == [0, 1, 2]
+
+
+def test_a_caller_that_raised_is_never_through(portal):
+    ran = []
+
+    def fail():
+        raise LookupError
+
+    async def hand_over():
+        run_in_caller(fail)
+        await caller_is_through()
+        ran.append(True)
+
+    with pytest.raises(LookupError):
+        portal.call(hand_over, Caller())
+    assert not ran
 
 
 def test_calls_that_share_a_caller_run_what_was_left_between_them(portal):

@@ -53,7 +53,7 @@ class Events:
     def on(self, event: type[E], handler: Callable[[E], object]) -> Hook:
         """Call the handler with each event of a kind from now on; raises `TypeError`."""
         among = [self._handlers[kind] for kind in _kinds(event)]
-        _check(handler)
+        check_plain("on: handler", "function of one event", handler)
         hook = Hook(among)
         for handlers in among:
             handlers[hook] = handler
@@ -110,10 +110,11 @@ def _is_event(event: Any) -> bool:
     return inspect.isclass(event) and issubclass(event, Event)
 
 
-def _check(handler: Any) -> None:
-    if not callable(handler):
-        raise TypeError(f"on: handler must be a function of one event, got {describe(handler)}")
+def check_plain(name: str, expected: str, given: Any) -> None:
+    """Raise `TypeError` for what is no function, or one that does nothing when it is only called."""
+    if not callable(given):
+        raise TypeError(f"{name} must be a {expected}, got {describe(given)}")
     for waits in (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction):
-        if waits(handler) or waits(type(handler).__call__):
-            message = "on: handler must be a plain function, it is called and not awaited or iterated over, got "
-            raise TypeError(message + describe(handler))
+        if waits(given) or waits(type(given).__call__):
+            message = f"{name} must be a plain function, it is called and not awaited or iterated over, got "
+            raise TypeError(message + describe(given))

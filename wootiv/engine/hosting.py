@@ -55,8 +55,9 @@ class _Visit:
             self._left.set()
 
     async def left(self) -> None:
-        """Wait until the block was left."""
-        await self._left.wait()
+        """Wait until the block was left, whatever the caller runs meanwhile raises."""
+        with anyio.CancelScope(shield=True):  # the end of the loop leaves the block
+            await self._left.wait()
 
     def post(self, function: Callable[[], None]) -> None:
         """Have a plain function run in the loop; from any thread, never blocking."""

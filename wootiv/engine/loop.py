@@ -74,10 +74,10 @@ class Crossing:
             self._bell.acquire(timeout=0.2)
 
     def wait_only(self, seconds: float) -> None:
-        """Wait for the end, and run nothing."""
+        """Wait for the end, at most so long, and run nothing; in short waits, as above."""
         end = time.monotonic() + seconds
         while not self.done and (left := end - time.monotonic()) > 0:
-            self._bell.acquire(timeout=left)
+            self._bell.acquire(timeout=min(left, 0.2))
 
     async def run(self) -> None:  # noqa: ASYNC910 - a task of its own: nobody waits for it, and a hop has to be cheap
         """Run in a task of the loop."""
@@ -222,6 +222,17 @@ class LoopThread:
 
 current_loop: anyio.lowlevel.RunVar[LoopThread] = anyio.lowlevel.RunVar("wootiv_loop")
 """The loop that serves blocking calls, for what runs in it."""
+
+
+async def caller_is_through() -> None:
+    """Wait until the caller of this task has run all that it was given; for ever, if any of that raised."""
+    caller, loop = current_caller.get(), current_loop.get(None)
+    if caller is None or loop is None:  # what is told runs where it is told, or nobody listens
+        await anyio.lowlevel.checkpoint()
+    else:
+        through = anyio.Event()
+        caller.give(lambda: loop.post(through.set))
+        await through.wait()
 
 
 _loops: set[LoopThread] = set()

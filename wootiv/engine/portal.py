@@ -16,7 +16,9 @@ from wootiv.errors import APIError, ClientStateError
 R = TypeVar("R")
 
 _PATIENCE = 0.05
-"""Seconds that a Ctrl-C waits for its call to be cancelled on the loop's side."""
+"""Seconds that a Ctrl-C waits for its call to end on the loop's side, where it is cancelled."""
+_ENDING = 10.0
+"""Seconds that anything else waits for it; what cleans up in the loop takes half as long at most."""
 _CLOSING = 3.0
 """Seconds that `close()` waits for the loop to end."""
 
@@ -46,8 +48,9 @@ class Portal:
         """Run the function in the loop and wait for it; raises what it raises.
 
         What it hands to `run_in_caller` is run here, in this thread, while this waits; if that raises, or a Ctrl-C
-        comes, the function is cancelled. Who counts on that brings a caller, unless there are handlers of events. The
-        calls of a block share one, so that its tasks, which go on between them, have somebody to hand things to.
+        comes, the function is cancelled, and has ended before this raises: but a Ctrl-C waits for no more than an
+        instant. Who counts on that brings a caller, unless there are handlers of events. The calls of a block share
+        one, so that its tasks, which go on between them, have somebody to hand things to.
         """
         __tracebackhide__ = True
         _refuse_in_a_loop()
@@ -60,10 +63,10 @@ class Portal:
         try:
             loop.post(call)
             call.wait()
-        except BaseException:  # a KeyboardInterrupt, or whatever else a signal handler raises
+        except BaseException as raised:  # by what was run here, or by a signal handler
             if not call.done:
                 loop.post(call.cancel)
-                call.wait_only(_PATIENCE)
+                call.wait_only(_PATIENCE if isinstance(raised, KeyboardInterrupt) else _ENDING)
             raise
         error, call.error = call.error, None
         if error is not None:

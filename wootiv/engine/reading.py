@@ -38,6 +38,7 @@ class Reading:
         self._last = last
         self._given: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
         self._busy = False
+        self._ended = anyio.Event()
         # asyncio's and trio's ways to reach a loop from anywhere; anyio's own wait for an answer.
         native: Any = anyio.lowlevel.current_token().native_token
         self._wake = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
@@ -60,12 +61,22 @@ class Reading:
             self._last()
         self._given.put(None)
 
+    async def ended(self) -> None:
+        """Wait until the thread was left and has closed the files."""
+        await self._ended.wait()
+
     def _run(self) -> None:
-        while (work := self._given.get()) is not None:
+        is_heard = True
+        while is_heard and (work := self._given.get()) is not None:
             work.run()
-            try:
-                self._wake(work.done.set)
-            except RuntimeError:  # the loop is over
-                break
+            is_heard = self._tell(work.done)
             del work
         self._last()
+        self._tell(self._ended)
+
+    def _tell(self, event: anyio.Event) -> bool:
+        try:
+            self._wake(event.set)
+        except RuntimeError:  # the loop is over
+            return False
+        return True

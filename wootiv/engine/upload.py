@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import stat
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,13 @@ from wootiv.wire.files import frames
 
 CHUNK = 256 * 1024
 """Bytes read at once."""
+_SPECIAL = {
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+"""What is no file, although it has a path. A directory says so itself."""
 _PAGE = 4096
 """Bytes that files of /sys say they have, whatever is in them; those of /proc say 0."""
 
@@ -138,6 +146,9 @@ class FormBody:
 
     def _opened(self, part: Part, path: Path) -> BinaryIO:
         try:
+            # Opening a pipe would wait for somebody who writes to it, and a device may do things of its own.
+            if (kind := _SPECIAL.get(stat.S_IFMT(path.stat().st_mode))) is not None:
+                raise OSError(errno.EINVAL, f"Is a {kind}")
             return path.open("rb")
         except OSError as error:
             hint = ""

@@ -7,15 +7,19 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import anyio
 from msgspec import Struct, structs
 
 from wootiv.api.storage import SignedFile
 from wootiv.api.tree import calls
 from wootiv.call import Call, CallOptions
+from wootiv.engine.loop import caller_is_through
+from wootiv.engine.pools import CLOSING
 from wootiv.engine.send import Engine, Life
 from wootiv.errors import APIConnectionError, APIStatusError
 from wootiv.message import APIResponse, Attempt, Headers, Outgoing, Sink
 from wootiv.run import Run
+from wootiv.transfer.names import check_filename
 from wootiv.transfer.partial_file import PartialFile
 from wootiv.transfer.progress import OnProgress, Progress, progress
 from wootiv.transfer.signed import PLAIN, Signed, SignedCall, SignedLife, Told
@@ -56,16 +60,13 @@ def download_call(
     run: Callable[[Callable[[], object]], object] = lambda work: work(),
 ) -> DownloadCall:
     """The call that downloads a file; raises `TypeError` or `ValueError`. `run` runs what is the caller's own."""
-    if not isinstance(filename, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{_PLACE}: filename must be str, got {describe(filename)}")
+    check_filename(_PLACE, filename)
     if not isinstance(to, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"{_PLACE}: to must be a path, got {describe(to)}")
     place = fspath(to)
     if not place or "\0" in place:
         raise ValueError(f"{_PLACE}: to must be a path, got {place!r}")
     folder, _, name = filename.rpartition("/")
-    if not name:
-        raise ValueError(f"{_PLACE}: the filename must not be empty, nor end in a slash, got {filename!r}")
     buckets = calls.aws.buckets
     ask = buckets.retrieve_file_in_path(name, pathname=folder) if folder else buckets.retrieve_file(filename)
     return DownloadCall(
@@ -134,11 +135,13 @@ class DownloadLife(SignedLife[Downloaded]):
         """Fetch the file; raises `APIError`, and `OSError` where it cannot be written."""
         try:
             response = await super().send()
+            if self._hears is not None:
+                self._hears(self._file.have)
+            await caller_is_through()  # what he raises ends it, and this runs ahead of him
             await self._file.finish()
         finally:
-            self._file.leave()
-        if self._hears is not None:
-            self._hears(self._file.have)
+            with anyio.move_on_after(CLOSING, shield=True):
+                await self._file.leave()
         headers = response.headers
         etag = headers.get("etag")
         downloaded = Downloaded(

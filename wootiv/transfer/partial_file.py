@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from errno import EEXIST, EISDIR, ENOENT
 from pathlib import Path
 from typing import BinaryIO
@@ -68,10 +70,11 @@ class PartialFile:
         """Give it its name, in place of what was there; raises `OSError`."""
         await self._in_thread(self._finish)
 
-    def leave(self) -> None:
-        """Close it; it is gone, unless it was finished."""
+    async def leave(self) -> None:  # noqa: ASYNC910 - nothing to wait for where nothing was opened
+        """Close it, and wait for that; it is gone, unless it was finished."""
         if self._reading is not None:
             self._reading.leave()
+            await self._reading.ended()
 
     async def _in_thread(self, function: Callable[[], None]) -> None:
         if self._reading is None:
@@ -91,14 +94,20 @@ class PartialFile:
             raise IsADirectoryError(EISDIR, f"Is a directory ({self._place}: to=)", str(self.path))
         if target.exists() and not target.is_file():
             raise FileExistsError(EEXIST, f"Is no regular file ({self._place}: to=)", str(self.path))
+        # What it replaces may be for few eyes. On Windows a mode says little, and one without leave to write too much.
+        mode = stat.S_IMODE(target.stat().st_mode) & 0o777 if target.exists() and os.name != "nt" else None
         temporary = target.with_name(f".wootiv-{secrets.token_hex(8)}.part")
+        how = os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY
         try:
             # Not tempfile's own, which nobody else could read when it is whole.
-            self._file = os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o666), "wb")
+            self._file = os.fdopen(os.open(temporary, how, 0o666 if mode is None else mode), "wb")
         except OSError as error:
             # Of these arguments Python makes the subclass that the number stands for.
             raise OSError(error.errno, f"{error.strerror} ({self._place}: to=)", str(target.parent)) from error
         self._temporary = str(temporary)
+        if mode is not None:
+            with suppress(PermissionError):  # of file systems without modes; it is no looser than it was
+                os.fchmod(self._file.fileno(), mode)
 
     def _write(self) -> None:
         if self._file is not None:

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from wootiv.engine.events import Work
-from wootiv.wire.words import kind_of
+from wootiv.engine.events import Work, check_plain
 
 OnProgress: TypeAlias = Callable[[int], object]
 """Called with the bytes that are there, in all."""
@@ -40,6 +39,7 @@ class Progress:
 
 def progress(place: str, heard: OnProgress | None, run: Callable[[Work], object]) -> Progress | None:
     """What a caller's function is told by; raises `TypeError`."""
-    if heard is not None and not callable(heard):
-        raise TypeError(f"{place}: on_progress must be a function of a number of bytes, got {kind_of(heard)}")
-    return None if heard is None else Progress(heard, run)
+    if heard is None:
+        return None
+    check_plain(f"{place}: on_progress", "function of a number of bytes", heard)
+    return Progress(heard, run)

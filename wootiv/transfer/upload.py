@@ -1,6 +1,6 @@
 """`client.upload`: one file, straight to S3."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
@@ -10,21 +10,27 @@ from msgspec import Struct, structs
 from wootiv.api.storage import SignedPost
 from wootiv.api.tree import calls
 from wootiv.call import Call, CallOptions
+from wootiv.engine.crew import BulkPlan
 from wootiv.engine.send import Engine, Life
 from wootiv.engine.upload import FormBody
 from wootiv.errors import APIError, APIStatusError
 from wootiv.message import APIResponse, Attempt, Form, Part, SizedFile, Stream
 from wootiv.run import Run
+from wootiv.transfer.names import check_filename
 from wootiv.transfer.progress import OnProgress, Progress, progress
 from wootiv.transfer.signed import PLAIN, Signed, SignedCall, SignedLife, Told
 from wootiv.wire.encode import encode_file
-from wootiv.wire.files import quoted
+from wootiv.wire.files import alone, quoted
 from wootiv.wire.signed import read_policy, told
-from wootiv.wire.words import Misfit, Unfit, describe
+from wootiv.wire.words import A_SIZED_FILE, Misfit, Unfit, kind_of
 
 R = TypeVar("R")
 
 _PLACE = "upload"
+_ARGUMENT = "path_or_file"
+_FIELD = "file"
+"""What S3 wants the file to be called among the fields."""
+_TEMPLATE = "${filename}"
 
 
 class Uploaded(Struct, frozen=True):
@@ -56,12 +62,11 @@ def upload_call(
     run: Callable[[Callable[[], object]], object] = lambda work: work(),
 ) -> UploadCall:
     """The call that uploads a file; raises `TypeError` or `ValueError`. `run` runs what is the caller's own."""
-    if filename is not None and not isinstance(filename, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{_PLACE}: filename must be str, got {describe(filename)}")
     part = _part(file)
     name = filename if filename is not None else _own_name(file, part)
-    if not name.rpartition("/")[2]:
-        raise ValueError(f"{_PLACE}: the filename must not be empty, nor end in a slash, got {name!r}")
+    check_filename(_PLACE, name)
+    if _TEMPLATE in name:
+        raise ValueError(f"{_PLACE}: the filename must not have {_TEMPLATE}, where S3 puts another, got {name!r}")
     if isinstance(part.source, Stream):
         raise TypeError(_sizeless(part))
     ask = calls.aws.create_signed_put_url(filename=name)
@@ -80,9 +85,18 @@ def upload_call(
     )
 
 
+def upload_plan(paths: object, concurrency: int) -> BulkPlan[SizedFile, Uploaded]:
+    """How files are uploaded side by side; raises `TypeError` for what is one file, of which each letter is none."""
+    if (seen := alone(paths)) is not None:
+        raise TypeError(f"upload_many: paths must be a list of files, got {seen}: put it in a list")
+    if not isinstance(paths, Iterable | AsyncIterable):
+        raise TypeError(f"upload_many: paths must be a list of files, got {kind_of(paths)}")
+    return BulkPlan(upload_call, concurrency, resend_unknown=True)
+
+
 def _part(file: Any) -> Part:
     try:
-        return encode_file("file", file, "file")
+        return encode_file(_ARGUMENT, file, _ARGUMENT, A_SIZED_FILE)
     except Unfit as error:
         raise ValueError(f"{_PLACE}: {error}") from None
     except Misfit as error:
@@ -163,7 +177,8 @@ class UploadLife(SignedLife[Uploaded]):
             message = f"{self._filename!r} has {self._size} bytes, the signed post takes {least} to {most}"
             raise APIError(message, request=self.request)
         self._signed, self._key = signed, key
-        return Form(fields, self._file.parts, self._hears)
+        parts = tuple(structs.replace(part, name=_FIELD) for part in self._file.parts)
+        return Form(fields, parts, self._hears)
 
     async def send(self) -> APIResponse[Uploaded]:
         """Send the file; raises `APIError`, and what reading it raises."""
@@ -184,7 +199,7 @@ class UploadLife(SignedLife[Uploaded]):
     def _uploaded(self, response: APIResponse[Uploaded]) -> Uploaded:
         said = told(response.text)
         # S3 puts in the name of the part, as it came.
-        key = said.get("Key") or self._key.replace("${filename}", quoted(self._file.parts[0].filename))
+        key = said.get("Key") or self._key.replace(_TEMPLATE, quoted(self._file.parts[0].filename))
         url = said.get("Location") or response.headers.get("location", "")
         if response.status_code == 303 or not url:
             url = f"{self._signed.url.partition('?')[0].rstrip('/')}/{quote(key)}"

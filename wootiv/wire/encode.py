@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import cache
-from os import PathLike
 from typing import (
     Annotated,
     Any,
@@ -22,7 +21,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from wootiv.message import Part
-from wootiv.wire.files import is_one, part
+from wootiv.wire.files import alone, is_one, part
 from wootiv.wire.plain import exact, holdable, plain
 from wootiv.wire.shape import Mark, Shape, Wire
 from wootiv.wire.words import (
@@ -264,12 +263,8 @@ def _file_encoder(wire: str, hint: Any) -> Encoder:
     def encode_files(value: Any, path: str) -> tuple[Part, ...]:
         if isinstance(value, tuple) and is_one(value):
             raise Misfit(path, "a list of files", "one file as a tuple, or what could be one: put it in a list")
-        if isinstance(value, str | bytes | bytearray | memoryview | PathLike | Mapping) or not isinstance(
-            value, Iterable
-        ):
-            raise Misfit(path, "a list of files", kind_of(value))
-        if hasattr(value, "read"):
-            raise Misfit(path, "a list of files", "one open file")
+        if (seen := alone(value)) is not None or not isinstance(value, Iterable):
+            raise Misfit(path, "a list of files", seen or kind_of(value))
         return tuple(encode_file(wire, item, f"{path}[{number}]") for number, item in enumerate(value))
 
     if get_origin(hint) is not None and Mark.FILE in _inner_marks(hint):
@@ -277,14 +272,14 @@ def _file_encoder(wire: str, hint: Any) -> Encoder:
     return lambda value, path: (encode_file(wire, value, path),)
 
 
-def encode_file(wire: str, value: Any, path: str) -> Part:
+def encode_file(wire: str, value: Any, path: str, expected: str = A_FILE) -> Part:
     """One file as a part of a form."""
     try:
         return part(wire, value)
     except TypeError as error:
-        raise Misfit(path, A_FILE, str(error)) from None
+        raise Misfit(path, expected, str(error)) from None
     except ValueError as error:
-        raise Unfit(path, A_FILE, str(error)) from None
+        raise Unfit(path, expected, str(error)) from None
 
 
 def _inner_marks(hint: Any) -> tuple[Any, ...]:

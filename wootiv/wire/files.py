@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from wootiv.message import FileInput, Form, Pairs, Part, Source, Stream
+from wootiv.wire.words import kind_of
 
 _LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 
@@ -41,6 +42,13 @@ def is_one(given: tuple[Any, ...]) -> bool:
             return True
         case _:
             return False
+
+
+def alone(given: object) -> str | None:
+    """What, in words, is one file or no file at all, although it may be gone over as a list is."""
+    if hasattr(given, "read"):
+        return "one open file"
+    return kind_of(given) if isinstance(given, str | bytes | bytearray | memoryview | PathLike | Mapping) else None
 
 
 def _part(name: str, content: Any, filename: str | None, content_type: str | None, headers: Pairs) -> Part:
@@ -96,7 +104,6 @@ def _place(file: BinaryIO) -> int | None:
 def rewindable(form: Form) -> bool:
     """Whether every part can be read again from its start; asked after a failure, it looks at paths."""
     return all(
-        # What was read of a named pipe is gone, as it is of any other.
         part.source.is_file()
         if isinstance(part.source, Path)
         else isinstance(part.source, bytes) or part.start is not None

@@ -12,10 +12,10 @@ import msgspec
 
 from wootiv.message import FileInput
 
-A_FILE = (
-    "bytes, a path, a file opened in binary mode, an iterator of bytes, "
-    "or (filename, one of these[, content type[, headers]])"
-)
+_CONTENT = "bytes, a path, a file opened in binary mode"
+_NAMED = "or (filename, one of these[, content type[, headers]])"
+A_FILE = f"{_CONTENT}, an iterator of bytes, {_NAMED}"
+A_SIZED_FILE = f"{_CONTENT}, {_NAMED}"
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
