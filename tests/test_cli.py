@@ -32,7 +32,39 @@ def test_the_sandbox_says_where_it_listens_serves_and_ends_on_a_signal(signals):
             assert client.contacts.list().total == 7
         process.send_signal(signals)
         _, errors = process.communicate(timeout=20)
-    assert errors == ""
+    assert (errors, process.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("signals", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_as_soon_as_it_has_said_where_it_listens(signals):
+    with command("sandbox", "--port", "0") as process:
+        process.stdout.readline()
+        process.send_signal(signals)
+        _, errors = process.communicate(timeout=20)
+    assert (errors, process.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("signals", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_hangs_up_on_requests_that_wait_for_an_answer(signals):
+    with command("sandbox", "--port", "0", "--latency", "600000") as process:
+        line = process.stdout.readline()
+        port = int(line.partition("127.0.0.1:")[2].partition(",")[0])
+        with socket.create_connection(("127.0.0.1", port)) as waiting:
+            # The server says `100 Continue` once the request has come to the sandbox.
+            waiting.sendall(b"POST /contacts HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            assert waiting.recv(100).startswith(b"HTTP/1.1 100 ")
+            waiting.sendall(b"{}")
+            process.send_signal(signals)
+            _, errors = process.communicate(timeout=20)
+            assert _rest_of(waiting) == b""
+    assert (errors, process.returncode) == ("", 0)
+
+
+def _rest_of(connection):
+    try:
+        return connection.recv(100)
+    except ConnectionResetError:
+        return b""
 
 
 def test_a_port_that_is_taken_is_told():

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,13 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, OverflowError) as error:
         print(f"port {given.port} cannot be listened on: {error}; --port 0 takes any", file=sys.stderr)
         return 1
-    print(
+    line = (
         f"wootiv sandbox: {len(sandbox.tables['/contacts'])} contacts at {address(listening)}, "
-        "any API key will do; Ctrl-C ends it",
-        flush=True,
+        "any API key will do; Ctrl-C ends it"
     )
-    with suppress(KeyboardInterrupt):  # how it is meant to end
-        serve(sandbox.gate, listening)
+    serve(sandbox.gate, listening, lambda: print(line, flush=True))
     return 0
 
 
