@@ -100,11 +100,13 @@ class Sandbox:
     def load(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Have a table, such as `contacts`, hold these rows in place of its own; how many they are.
 
+        A table has the name of its resource, such as `users`, and that of its path, such as `user`.
+
         A row has the names of the wire; it may leave out its audit, and what may be null. A user's may have a
         `password`. Relations are passed over: they have tables of their own. Raises `ValueError` for the first row
         that does not fit, and changes nothing then.
         """
-        path = table_of(table, self._world.entities)
+        path = table_of(table)
         given = list(rows)
         also = ("password",) if path == USERS else ()
         whole = list(whole_rows(self._world.entities[path], given, also=also))
