@@ -29,6 +29,7 @@ from wootiv.sandbox.storage import Storage
 from wootiv.sandbox.store import Table
 from wootiv.sandbox.throttle import Throttle
 from wootiv.sandbox.transport import SandboxTransport
+from wootiv.wire.words import describe
 
 _ADDRESS = "http://sandbox.test"
 _KEY = "sandbox-key"
@@ -66,6 +67,8 @@ class Sandbox:
             check("max_limit", max_limit, whole=True, least=1)
         if errors not in get_args(ErrorShape):
             raise ValueError(f"errors must be one of {', '.join(map(repr, get_args(ErrorShape)))}, got {errors!r}")
+        if throttle is not None and not isinstance(throttle, Throttle):
+            raise TypeError(f"throttle must be a TokenBucket or a FixedWindow, got {describe(throttle)}")
         if api_key == "":
             raise ValueError("api_key must not be empty: without one, any key will do")
         self._key = api_key or _KEY

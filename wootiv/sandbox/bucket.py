@@ -171,6 +171,18 @@ def _policy(fields: dict[str, str]) -> dict[str, Any]:
     return policy
 
 
+def is_condition(value: object) -> bool:
+    """Whether a policy may have it among its conditions."""
+    match value:
+        case ["content-length-range", int(least), int(most)]:
+            return 0 <= least <= most
+        case [("eq" | "starts-with"), str(name), str()]:
+            return name.startswith("$")
+        case {**items} if len(items) == 1:
+            return all(isinstance(one, str) for one in (*items, *items.values()))
+    return False
+
+
 def _check(fields: dict[str, str], sent: set[str], policy: dict[str, Any], size: int) -> None:
     """Hold what was sent against the conditions; raises `_Denied`."""
     ruled: set[str] = set()

@@ -28,6 +28,11 @@ class Request(Struct, frozen=True):
     headers: Headers
     body: bytes
 
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
 
 class Answer(Struct, frozen=True):
     """A reply to send."""
