@@ -9,7 +9,7 @@ from wootiv.operation import Operation
 from wootiv.sandbox.entities import Entity, World
 from wootiv.sandbox.exchange import Answer, Handler, Incoming, Refusal, Row, done, ok
 from wootiv.sandbox.grammar import BadSearch, Parsed
-from wootiv.wire.shape import Shape, relations
+from wootiv.wire.shape import NULLABLE, Shape, relations
 
 
 class Crud:
@@ -20,6 +20,8 @@ class Crud:
         self._path = entity.path
         self._table = world.tables[entity.path]
         self._world = world
+        fields = structs.fields(entity.shape)
+        self._nullable = {field.encode_name for field in fields if field.default is NULLABLE}
         self._paths = {other.shape: path for path, other in world.entities.items()}
 
     def handler(self, operation: Operation[Any, Any]) -> Handler | None:
@@ -91,7 +93,10 @@ class Crud:
 
     def _own(self, fields: Row) -> Row:
         """What a body may say of a row: neither its id nor its audit, nor anything of its relations."""
-        return {name: fields[name] for name in fields if name in self._table.columns and name not in ("id", "audit")}
+        own = {name: fields[name] for name in fields if name in self._table.columns and name not in ("id", "audit")}
+        if any(own[name] is None and name not in self._nullable for name in own):
+            raise BadSearch("null value violates not-null constraint")
+        return own
 
     def _kept(self, row: Row, own: Row, parsed: Parsed) -> Row:
         """The references that no change reaches: the engine saves the relations that it has read over them.

@@ -137,6 +137,8 @@ def _read(given: Mapping[str, Any], fields: Iterable[Field], faults: list[str], 
 
 def _value(value: Any, field: Field, faults: list[str], path: str) -> Any:
     """A value as it is kept; what does not fit adds to the faults."""
+    if value is None and not field.required:
+        return None  # class-validator's IsOptional lets null pass
     hint = field.hint
     item = get_args(hint)[0] if get_origin(hint) is Sequence else None
     if is_typeddict(hint) and isinstance(value, dict):
@@ -194,7 +196,13 @@ def _date(value: Any) -> datetime | None:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(value))
 
 
+_MAY_BE_NULL = ("rawContent", "rawParsed")
+"""Of what must be given: what the API's description lets be null. A client may say null for more of it."""
+
+
 def _fits(value: Any, field: Field) -> bool:
+    if value is None:
+        return field.wire in _MAY_BE_NULL
     try:
         return value is not UNSET and field.encode(value, field.wire) is not UNSET
     except (Misfit, MissingName, UnknownName):
