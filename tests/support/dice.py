@@ -48,6 +48,11 @@ CHANGES = BODIES | {
     "wspace": BODIES["wspace"] | {"slug": "text", "workspaceMembers": "texts"},
     "subscription": BODIES["subscription"] | {"history": "list"},
 }
+UNINDEXED = {
+    "contacts": "lastName", "contact_group": "groupName", "role": "name", "user": "lastName", "invitation": "category",
+    "mailbox": "name",
+}  # fmt: skip
+"""A field by which the engine does not come to read rows in another order."""
 WHOLE = ("contact_group", "role")
 """Whose changes want every field: their bodies are those of new ones."""
 REMOVED = ("contacts", "contact_group", "role", "invitation", "mailbox")
@@ -390,13 +395,15 @@ class Dice:
             case _ if self._maybe(0.15):
                 return ""
             case "filter" | "or":
-                return f"id||{self._random.choice(['$ne', '$gt', '$lt'])}||{self._random.choice(self._rows[kind])['id']}"
+                field = UNINDEXED[kind]
+                value = self._random.choice(self._rows[kind])[field]
+                return f"{field}||{self._random.choice(['$ne', '$gt', '$lt'])}||{value}"
             case "sort":
                 return f"id,{self._random.choice(['ASC', 'DESC'])}"
             case "limit":
                 return self._random.choice(["1", "7"])
             case "join":
-                return "workspace"
+                return self._random.choice(RELATIONS[kind] or ("nothing",))
         return ",".join(self._random.sample(self._columns(kind), 2))
 
     def heads(self) -> Iterator[Asked]:
@@ -406,7 +413,7 @@ class Dice:
             yield Asked("HEAD", target)
         for target in ("/nowhere?a=b", "/nowhere?a=b%20c&d", "/contacts/a/b?x"):
             yield Asked("GET", target)
-        for size in (15_000, 17_000, 40_000, 80_000):
+        for size in (15_000, 17_000):  # from larger ones Node.js hangs up before it has read them whole
             yield Asked("GET", f"/nowhere?{'a' * size}")
 
     def changes(self, count: int) -> Iterator[Asked]:
