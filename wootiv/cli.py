@@ -81,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m wootiv", description="Tools of the Wootiv API client.", allow_abbrev=False
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    sandbox = commands.add_parser("sandbox", help="serve the API in a box, in memory, on this machine", allow_abbrev=False)
+    sandbox = commands.add_parser(
+        "sandbox", help="serve the API in a box, in memory, on this machine", allow_abbrev=False
+    )
     sandbox.add_argument("--port", type=int, default=3001, help="default: 3001, the client's own default; 0: any")
     sandbox.add_argument("--rows", type=_natural, default=250, help="how many contacts it holds; default: 250")
     sandbox.add_argument("--seed", type=int, default=1, help="what is in the rows; default: 1")

@@ -76,8 +76,9 @@ PIECES = st.sampled_from(
 KEYS = st.sampled_from(
     ["filter", "or", "s", "sort", "join", "fields", "select", "limit", "per_page", "offset", "page", "cache",
      "filter[]", "filter[0]", "filter[1]", "filter[20]", "filter[a]", "or[]", "or[0]", "or[a]",
-     "filter[][]", "filter[0][]", "filter[0][0]", "filter[0][a]", "limit[]", "limit[0]", "limit[0][]", "limit[a]", "s[]",
-     "s[0]", "sort[]", "sort[1]", "fields[]", "[filter]", "filter[", "filter]", "filter[0]x", "page[0][a]", "join[19]", "include_deleted", "foo", "Filter"]
+     "filter[][]", "filter[0][]", "filter[0][0]", "filter[0][a]", "limit[]", "limit[0]", "limit[0][]", "limit[a]",
+     "s[]", "s[0]", "sort[]", "sort[1]", "fields[]", "[filter]", "filter[", "filter]", "filter[0]x", "page[0][a]",
+     "join[19]", "include_deleted", "foo", "Filter"]
 )  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(ODD),

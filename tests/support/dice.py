@@ -409,7 +409,14 @@ class Dice:
     def heads(self) -> Iterator[Asked]:
         """A request for the head of each kind of answer, and heads that are as large as Node.js takes, or larger."""
         contact = self._rows["contacts"][0]["id"]
-        for target in ("/contacts", "/contacts?limit=x", f"/contacts/{contact}", "/contacts/nobody", "/nowhere?a=b", "/mailbox"):
+        for target in (
+            "/contacts",
+            "/contacts?limit=x",
+            f"/contacts/{contact}",
+            "/contacts/nobody",
+            "/nowhere?a=b",
+            "/mailbox",
+        ):
             yield Asked("HEAD", target)
         for target in ("/nowhere?a=b", "/nowhere?a=b%20c&d", "/contacts/a/b?x"):
             yield Asked("GET", target)

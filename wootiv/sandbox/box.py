@@ -67,7 +67,7 @@ class Sandbox:
             check("max_limit", max_limit, whole=True, least=1)
         if errors not in get_args(ErrorShape):
             raise ValueError(f"errors must be one of {', '.join(map(repr, get_args(ErrorShape)))}, got {errors!r}")
-        if throttle is not None and not isinstance(throttle, Throttle):
+        if not isinstance(throttle, Throttle | None):  # pyright: ignore[reportUnnecessaryIsInstance] - who checks no types
             raise TypeError(f"throttle must be a TokenBucket or a FixedWindow, got {describe(throttle)}")
         if api_key == "":
             raise ValueError("api_key must not be empty: without one, any key will do")

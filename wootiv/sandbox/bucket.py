@@ -180,7 +180,8 @@ def is_condition(value: object) -> bool:
             return name.startswith("$")
         case {**items} if len(items) == 1:
             return all(isinstance(one, str) for one in (*items, *items.values()))
-    return False
+        case _:
+            return False
 
 
 def _check(fields: dict[str, str], sent: set[str], policy: dict[str, Any], size: int) -> None:

@@ -68,7 +68,8 @@ class Crud:
         id = asked.path.get("id") or fields["id"]
         row = self._one(asked, id)
         own = self._own(fields)
-        own = self._whole(own | self._kept(row, own, asked.parsed()))
+        kept = self._kept(row, own, asked.parsed())
+        own = self._whole({name: own[name] for name in own.keys() - kept.keys()}) | kept
         changes = {name: value for name, value in own.items() if row.get(name) != value}
         return ok(self._shown(self._world.change(self._path, id, changes) if changes else row, asked))
 

@@ -129,7 +129,8 @@ def now() -> str:
 def _read(given: Mapping[str, Any], fields: Iterable[Field], faults: list[str], path: str = "") -> dict[str, Any]:
     named = [(field, given.get(field.wire, UNSET)) for field in fields]
     return {
-        field.wire: _value(value, field, faults, path + field.wire)
+        # Class-validator's IsOptional lets null pass.
+        field.wire: value if value is None and not field.required else _value(value, field, faults, path + field.wire)
         for field, value in named
         if value is not UNSET or field.required
     }
@@ -137,8 +138,6 @@ def _read(given: Mapping[str, Any], fields: Iterable[Field], faults: list[str], 
 
 def _value(value: Any, field: Field, faults: list[str], path: str) -> Any:
     """A value as it is kept; what does not fit adds to the faults."""
-    if value is None and not field.required:
-        return None  # class-validator's IsOptional lets null pass
     hint = field.hint
     item = get_args(hint)[0] if get_origin(hint) is Sequence else None
     if is_typeddict(hint) and isinstance(value, dict):

@@ -133,7 +133,9 @@ _JSON = json.JSONDecoder(parse_constant=_refuse, parse_int=lambda text: int(text
 
 def _text(item: Item) -> str:
     """What JavaScript makes of it where it wants a text."""
-    return ",".join(map(_text, item)) if is_list(item) else "[object Object]" if isinstance(item, Thing) else item
+    if isinstance(item, Thing):
+        return "[object Object]"
+    return item if isinstance(item, str) else ",".join(map(_text, item))
 
 
 def _search(given: Item) -> dict[str, Any] | list[Any]:

@@ -23,7 +23,6 @@ from wootiv.sandbox.exchange import Row, now
 from wootiv.wire.shape import NULLABLE, relations
 from wootiv.wire.words import describe, nearest
 
-
 PATHS: Mapping[str, str] = {
     "contacts": CONTACTS,
     "contact_group": GROUPS,

@@ -6,7 +6,7 @@ Source: npm qs 6.14 with Express 4's options. What an object holds is not kept: 
 import re
 from enum import Enum
 from typing import TypeAlias
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 
 class Thing(Enum):
@@ -28,7 +28,8 @@ _GROUP = re.compile(r"\[([^\[\]]*)\]")
 def read(query: str) -> dict[str, Item]:
     """The parameters of a query, in the order in which their names came first."""
     given: dict[str, list[str]] = {}
-    for part in re.sub("%5d", "]", re.sub("%5b", "[", query, flags=re.I), flags=re.I).split("&", 1000)[:1000]:
+    plain = re.sub("%5[bd]", lambda found: unquote(found[0]), query, flags=re.IGNORECASE)
+    for part in plain.split("&", 1000)[:1000]:
         at = part.find("]=") + 1 or part.find("=")
         name, value = (part[:at], part[at + 1 :]) if at >= 0 else (part, "")
         given.setdefault(_decoded(name), []).append(_decoded(value))
@@ -74,17 +75,26 @@ def _merged(target: _Node, source: _Node) -> _Node:
     """What two names stand for together, such as `filter` and `filter[0]`."""
     if source == "" or isinstance(target, Thing):
         return Thing.LONG_LIST if source is Thing.LONG_LIST else target
+    if isinstance(target, str):
+        return _after(target, source)
     if isinstance(source, str):
-        if isinstance(target, str):
-            return {0: target, 1: source}
         end = max(target) + 1
         return Thing.LONG_LIST if end > _MOST else target | {end: source}
-    if isinstance(target, str):
-        if isinstance(source, dict):
-            return _unless_long({0: target} | {index + 1: item for index, item in source.items()})
-        return source if source is Thing.LONG_LIST else {0: target, 1: source}
-    if isinstance(source, Thing):
-        return source
+    return source if isinstance(source, Thing) else _side_by_side(target, source)
+
+
+def _after(first: str, rest: _Node) -> _Node:
+    """A list of a text, and of what comes after it."""
+    if rest is Thing.LONG_LIST:
+        return rest
+    listed: dict[int, _Node] = {0: first}
+    for index, item in (rest if isinstance(rest, dict) else {0: rest}).items():
+        listed[index + 1] = item
+    return _unless_long(listed)
+
+
+def _side_by_side(target: "dict[int, _Node]", source: "dict[int, _Node]") -> _Node:
+    """Two lists in one: what has the same index in both goes to the end, or is one list too."""
     for index, item in source.items():
         if index not in target:
             target[index] = item

@@ -16,6 +16,8 @@ from wootiv.sandbox.numbers import check
 from wootiv.sandbox.signature import named, sign, signed_query
 from wootiv.wire.words import describe
 
+_CONDITIONS = '["content-length-range", 0, 9], ["starts-with", "$key", "in/"], ["eq", "$key", "x"] or {"key": "x"}'
+
 
 class Storage:
     """Files by path and name."""
@@ -47,8 +49,7 @@ class Storage:
             raise TypeError(f"conditions must be a list, got {describe(conditions)}")
         for number, one in enumerate(conditions):
             if not is_condition(one):
-                forms = '["content-length-range", 0, 9], ["starts-with", "$key", "in/"], ["eq", "$key", "x"] or {"key": "x"}'
-                raise ValueError(f"conditions[{number}] must be such as {forms}, got {describe(one)}")
+                raise ValueError(f"conditions[{number}] must be such as {_CONDITIONS}, got {describe(one)}")
         self._conditions = tuple(conditions)
 
     def handlers(self) -> dict[str, Handler]:
