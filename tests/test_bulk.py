@@ -781,7 +781,7 @@ def test_a_bad_row_in_the_middle_of_a_csv_is_one_failed(reading, tmp_path, sandb
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([["email", "first_name", "last_name"], *rows])
     with path.open(newline="") as file:
-        rest = {"metadata": {}, "phone_number": None, "workspace_id": "w", "contact_group_id": "g"}
+        rest = {"metadata": {}, "phone_number": "+44 1", "workspace_id": "w", "contact_group_id": "g"}
         read = reading(lambda row: calls.contacts.create(**row, **rest), csv.DictReader(file))
     assert [(outcome.index, type(outcome.error)) for outcome in read.of(Failed)] == [(100, TypeError)]
     assert len(read.of(Succeeded)) == 199

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from wootiv import NotFoundError, Sandbox, Wootiv, calls
+from wootiv.sandbox.loading import PATHS
 
 
 @contextmanager
@@ -32,7 +33,39 @@ def test_the_sandbox_says_where_it_listens_serves_and_ends_on_a_signal(signals):
             assert client.contacts.list().total == 7
         process.send_signal(signals)
         _, errors = process.communicate(timeout=20)
-    assert errors == ""
+    assert (errors, process.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("signals", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_as_soon_as_it_has_said_where_it_listens(signals):
+    with command("sandbox", "--port", "0") as process:
+        process.stdout.readline()
+        process.send_signal(signals)
+        _, errors = process.communicate(timeout=20)
+    assert (errors, process.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("signals", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_hangs_up_on_requests_that_wait_for_an_answer(signals):
+    with command("sandbox", "--port", "0", "--latency", "600000") as process:
+        line = process.stdout.readline()
+        port = int(line.partition("127.0.0.1:")[2].partition(",")[0])
+        with socket.create_connection(("127.0.0.1", port)) as waiting:
+            # The server says `100 Continue` once the request has come to the sandbox.
+            waiting.sendall(b"POST /contacts HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            assert waiting.recv(100).startswith(b"HTTP/1.1 100 ")
+            waiting.sendall(b"{}")
+            process.send_signal(signals)
+            _, errors = process.communicate(timeout=20)
+            assert _rest_of(waiting) == b""
+    assert (errors, process.returncode) == ("", 0)
+
+
+def _rest_of(connection):
+    try:
+        return connection.recv(100)
+    except ConnectionResetError:
+        return b""
 
 
 def test_a_port_that_is_taken_is_told():
@@ -98,7 +131,7 @@ def test_tables_are_loaded_from_files(tmp_path):
         (b'{"id": "\xff"}', "contacts", ".jsonl, line 1: "),
         (b"[1]\n", "contacts", ".jsonl: contacts, row 1: must be an object"),
         (b'{"id": "1"}\n', "contacts", ".jsonl: contacts, row 1: contactGroupId is missing"),
-        (b"", "contact", ".jsonl: unknown table 'contact', did you mean 'contacts'"),
+        (b"", "nope", "unknown table 'nope', there are contacts, contact_group, wspaces, "),
         (None, "contacts", ".jsonl cannot be read: "),
     ],
 )
@@ -113,6 +146,28 @@ def test_a_file_that_cannot_be_loaded_is_told(tmp_path, content, table, message)
     assert "Traceback" not in errors
 
 
+def test_a_table_that_is_loaded_twice_is_told(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"")
+    with command("sandbox", "--port", "0", f"--load=users={path}", f"--load=/user={path}") as process:
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "--load: /user is given twice" in errors
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    rows = [json.dumps(row) for row in Sandbox(rows=0).tables["/user"]]
+    (tmp_path / "rows.jsonl").write_text("\r\n".join(rows[:5]), encoding="utf-8-sig")
+    with served(f"--load=users={tmp_path / 'rows.jsonl'}") as (client, _):
+        assert client.users.list().total == 5
+
+
+def test_the_tables_are_in_the_help():
+    with command("sandbox", "--help") as process:
+        told, _ = process.communicate(timeout=20)
+    assert set(PATHS) <= set(told.replace(",", " ").split())
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
@@ -121,6 +176,7 @@ def test_a_file_that_cannot_be_loaded_is_told(tmp_path, content, table, message)
         ("--throttle", "0", "1 or more"),
         ("--max-limit", "0", "1 or more"),
         ("--errors", "other", "invalid choice"),
+        ("--row", "5", "unrecognized arguments: --row"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(option, value, message):

@@ -1,9 +1,9 @@
 """The command line: `python -m wootiv sandbox`."""
 
 import argparse
+import codecs
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from wootiv.sandbox.box import Sandbox
+from wootiv.sandbox.loading import PATHS, table_of
 from wootiv.sandbox.server import address, listen, serve
 from wootiv.sandbox.throttle import FixedWindow
 
@@ -30,8 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         max_limit=given.max_limit,
     )
     try:
-        for table, path in given.load:
-            _load(sandbox, table, path)
+        _load_all(sandbox, given.load)
     except ValueError as error:
         print(f"--load: {error}", file=sys.stderr)
         return 1
@@ -40,20 +40,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, OverflowError) as error:
         print(f"port {given.port} cannot be listened on: {error}; --port 0 takes any", file=sys.stderr)
         return 1
-    print(
+    line = (
         f"wootiv sandbox: {len(sandbox.tables['/contacts'])} contacts at {address(listening)}, "
-        "any API key will do; Ctrl-C ends it",
-        flush=True,
+        "any API key will do; Ctrl-C ends it"
     )
-    with suppress(KeyboardInterrupt):  # how it is meant to end
-        serve(sandbox.gate, listening)
+    serve(sandbox.gate, listening, lambda: print(line, flush=True))
     return 0
+
+
+def _load_all(sandbox: Sandbox, files: Iterable[tuple[str, Path]]) -> None:
+    """Fill tables, each from one file; raises `ValueError`."""
+    filled: set[str] = set()
+    for table, path in files:
+        if table_of(table) in filled:
+            raise ValueError(f"{table} is given twice, the second time from {path}: one file has all rows of a table")
+        filled.add(table_of(table))
+        _load(sandbox, table, path)
 
 
 def _load(sandbox: Sandbox, table: str, path: Path) -> None:
     """Fill a table from a file of one JSON object a line; raises `ValueError`."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
     rows: list[Any] = []
@@ -69,9 +77,13 @@ def _load(sandbox: Sandbox, table: str, path: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m wootiv", description="Tools of the Wootiv API client.")
+    parser = argparse.ArgumentParser(
+        prog="python -m wootiv", description="Tools of the Wootiv API client.", allow_abbrev=False
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
-    sandbox = commands.add_parser("sandbox", help="serve the API in a box, in memory, on this machine")
+    sandbox = commands.add_parser(
+        "sandbox", help="serve the API in a box, in memory, on this machine", allow_abbrev=False
+    )
     sandbox.add_argument("--port", type=int, default=3001, help="default: 3001, the client's own default; 0: any")
     sandbox.add_argument("--rows", type=_natural, default=250, help="how many contacts it holds; default: 250")
     sandbox.add_argument("--seed", type=int, default=1, help="what is in the rows; default: 1")
@@ -83,7 +95,10 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="TABLE=FILE",
-        help="rows for a table, such as contacts=FILE.jsonl: a JSON object a line; may be given more than once",
+        help=(
+            "rows for a table, such as contacts=FILE.jsonl, a JSON object a line; may be given once for each of: "
+            f"{', '.join(PATHS)}"
+        ),
     )
     sandbox.add_argument("--throttle", type=_positive, metavar="N", help="requests a second; more are answered 429")
     sandbox.add_argument(

@@ -2,7 +2,9 @@
 /* Reads query strings, a JSON string a line, and answers each with what the engine makes of it, a JSON object a line:
    {parsed}, {refused: the text of its 400}, or {failed: what became a 500}. Ends with standard input. NODE_PATH leads to the packages. */
 const { RequestQueryParser, RequestQueryException } = require('@nestjsx/crud-request');
-const qs = require('qs');
+const { dirname } = require('path');
+// Its own, which is an older one than what stands beside it.
+const qs = require(require.resolve('qs', { paths: [dirname(require.resolve('express'))] }));
 
 function plain(value) {
   if (value instanceof Date) return { $date: isNaN(value) ? 'Invalid Date' : value.toISOString() };

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args, get_origin, is_typeddict
 
@@ -259,3 +260,51 @@ def test_a_request_that_is_cut_off_half_way_is_not_carried_out(sandbox):
         with sandbox.client(base_url=url, transport=None) as client:
             client.root.retrieve()  # the server has gone on
     assert len(sandbox.tables["/contact_group"]) == before
+
+
+@pytest.mark.parametrize("throttle", [5, "fast", object])
+def test_a_throttle_that_is_none_is_refused(throttle):
+    with pytest.raises(TypeError, match="throttle must be a TokenBucket or a FixedWindow, got"):
+        Sandbox(throttle=throttle)
+
+
+@pytest.fixture(params=["in process", "served"])
+def doors(request, sandbox):
+    """An httpx client of the sandbox, through each of its doors."""
+    with sandbox.serving() if request.param == "served" else nullcontext("http://sandbox.test") as base:
+        transport = None if request.param == "served" else sandbox.transport()
+        with httpx.Client(transport=transport, base_url=base, headers=KEY, trust_env=False) as client:
+            yield client
+
+
+def test_a_head_is_a_get_without_its_body(doors, sandbox):
+    for path, status in (("/contacts", 200), ("/contacts/nobody", 404), ("/nowhere", 404)):
+        whole, head = doors.get(path), doors.head(path)
+        assert (head.status_code, head.content, whole.status_code) == (status, b"", status)
+        assert head.headers["content-type"] == whole.headers["content-type"]
+    assert sandbox.requests[1].operation == "contacts.list"
+    assert doors.head("/contacts").headers["content-length"] == f"{len(doors.get('/contacts').content)}"
+    assert doors.head("/contacts/").status_code == 200  # the connection is still good
+
+
+def test_what_is_nowhere_is_told_with_its_query(doors):
+    assert doors.get("/nowhere?a=b%20c").json()["message"] == "Cannot GET /nowhere?a=b%20c"
+
+
+@pytest.mark.parametrize("where", ["query", "header"])
+@pytest.mark.parametrize("path", ["/contacts", "/nowhere"])
+def test_a_head_of_16_kib_is_too_large_for_nodejs(doors, sandbox, where, path):
+    def send(size):
+        request = doors.build_request("GET", path, headers={"X": ""} if where == "header" else {"X": "", "Y": ""})
+        used = len(path) + sum(len(name) + len(value) for name, value in request.headers.raw)
+        if where == "header":
+            request.headers["X"] = "a" * (size - used)
+        else:
+            request.url = request.url.copy_with(query=b"a" * (size - used - 1))
+        return doors.send(request)
+
+    assert send(16_383).status_code == (200 if path == "/contacts" else 404)
+    for size in (16_384, 60_000, 60_000 if where == "query" else 90_000):  # httpx has no longer ones
+        answer = send(size)
+        assert (answer.status_code, answer.content, answer.headers["connection"]) == (431, b"", "close")
+    assert [one.status for one in sandbox.requests][1:] == [431] * 3

@@ -239,3 +239,21 @@ def test_fields_of_what_comes_unasked_are_known(session):
         assert None not in [one.user for one in found]
 
     session(story)
+
+
+def test_null_is_refused_as_the_engine_refuses_it(session, sandbox):
+    row = next(iter(sandbox.tables["/contacts"]))
+    names = ("contactGroupId", "email", "firstName", "lastName", "metadata", "phoneNumber", "workspaceId")
+    given = {name: row[name] or "1" for name in names}
+
+    def story(client, get):
+        for name in names:
+            kind = "an object" if name == "metadata" else "a string"
+            with pytest.raises(BadRequestError, match=f"{name} must be {kind}"):
+                get(client.post("/contacts", body=given | {name: None}))
+            if name != "phoneNumber":
+                with pytest.raises(InternalServerError):
+                    get(client.patch(f"/contacts/{row['id']}", body={name: None}))
+        assert get(client.contacts.update(row["id"], phone_number=None)).phone_number is None
+
+    session(story)

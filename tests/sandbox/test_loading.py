@@ -3,6 +3,9 @@
 import pytest
 
 from wootiv import AuthenticationError, Sandbox
+from wootiv.api.tree import Api
+from wootiv.operation import operations_of
+from wootiv.sandbox.loading import PATHS
 from wootiv.sandbox.rows import PASSWORD
 
 ROW = {
@@ -40,6 +43,15 @@ def test_rows_that_were_read_are_good_to_load(sandbox):
         assert [dict(row) for row in other.tables[path]] == [dict(row) for row in table]
 
 
+def test_a_table_has_the_name_of_its_resource_and_of_its_path(sandbox):
+    resources = {(name.rpartition(".")[0], op.template) for name, op in operations_of(Api)}
+    assert PATHS.items() <= resources
+    assert set(PATHS.values()) == set(sandbox.tables)
+    for name, path in PATHS.items():
+        rows = list(sandbox.tables[path])
+        assert {sandbox.load(one, rows) for one in (name, path, path.removeprefix("/"))} == {len(rows)}
+
+
 def test_relations_come_from_their_own_tables(sandbox):
     sandbox.load("contacts", [ROW | {"workspace": {"id": "w", "name": "not looked at"}}])
     assert "workspace" not in next(iter(sandbox.tables["/contacts"]))
@@ -65,8 +77,8 @@ def session(face, sandbox):
 
 
 WRONG = {
-    "unknown table 'contact', did you mean 'contacts'": ("contact", []),
-    "unknown table 'zzz', there are contacts,": ("zzz", []),
+    "unknown table 'contact', there are .*, did you mean 'contacts'": ("contact", []),
+    "unknown table 'zzz', there are contacts, .*users": ("zzz", []),
     "contacts, row 2: must be an object, got": ("contacts", [ROW, 1]),
     "contacts, row 1: firstName is missing": ("contacts", [{k: v for k, v in ROW.items() if k != "firstName"}]),
     "contacts, row 1: unknown field 'first_name', did you mean 'firstName'": ("contacts", [ROW | {"first_name": ""}]),

@@ -160,6 +160,42 @@ def test_a_mail_as_postmark_sends_it_lands_in_the_mailboxs_stream(sandbox, mailb
     ]
 
 
+@pytest.mark.parametrize(
+    "by",
+    [
+        lambda to: {"cc": f"Ann <x@y.z>, Desk <{to}>"},
+        lambda to: {"bcc": to},
+        lambda to: {"original_recipient": to},
+        lambda to: {"to_full": [{"email": to.upper()}]},
+        lambda to: {"cc_full": ["odd", {"Name": "no address"}, {"Email": to}]},
+        lambda to: {"bcc_full": [{"email": to, "name": "Desk"}]},
+    ],
+)
+def test_a_mail_reaches_a_mailbox_that_it_names_in_any_way(session, mailbox, by):
+    def story(client, get):
+        get(client.inbound.mail.create(from_="x@y.z", to="other@elsewhere.org", subject="", **by(mailbox["inbox"])))
+        assert len(get(client.mailbox.stream.retrieve("x@y.z", id=mailbox["id"])).conversations) == 1
+
+    session(story)
+
+
+def test_an_inbox_may_have_a_plus_of_its_own(session):
+    def story(client, get):
+        short, long = (
+            get(client.mailbox.create(config={}, dotcom="x.org", name="", objective="", unique_address=name)).id
+            for name in ("desk", "desk+eu")
+        )
+        sent = [("Desk+EU@x.org", ""), ("desk+eu+t1@x.org", "t1"), ("desk+t2@x.org", "t2"), ("desk+eux@x.org", "t3")]
+        for to, hash_ in sent:
+            get(client.inbound.mail.create(from_="x@y.z", to=to, mailbox_hash=hash_, subject=""))
+        for id, slug in ((long, "x@y.z"), (long, "t1"), (short, "t2"), (short, "t3")):
+            assert len(get(client.mailbox.stream.retrieve(slug, id=id)).conversations) == 1
+        with pytest.raises(NotFoundError):
+            get(client.mailbox.stream.retrieve("x@y.z", id=short))
+
+    session(story)
+
+
 def test_members_of_a_workspace_are_its_users_who_were_not_deleted(session, sandbox):
     spaces = list(sandbox.tables["/wspace"])
     gone = {row["id"] for row in sandbox.tables["/user"] if row["audit"]["date_deleted"]}

@@ -1,6 +1,7 @@
 """The sandbox's S3: what it takes, what it refuses, and in which words."""
 
 import re
+from contextlib import ExitStack, nullcontext
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -77,6 +78,27 @@ def test_a_post_is_checked_as_s3_checks_it(sandbox, s3, case):
     assert ("x-amz-request-id" in answer.headers) == (code is not None)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("signed_for", "x", TypeError, "signed_for must be a number, got"),
+        ("signed_for", float("inf"), ValueError, "signed_for must be"),
+        ("conditions", "junk", TypeError, "conditions must be a list, got"),
+        ("conditions", ["junk"], ValueError, r"conditions\[0\] must be such as .*, got 'junk'"),
+        ("conditions", [*RULES, ["content-length-range", 5]], ValueError, r"conditions\[2\]"),
+        ("conditions", [["content-length-range", 5, 2]], ValueError, r"conditions\[0\]"),
+        ("conditions", [["eq", "key", "x"]], ValueError, r"conditions\[0\]"),
+        ("conditions", [{"key": 1}], ValueError, r"conditions\[0\]"),
+    ],
+)
+def test_what_the_storage_cannot_be_told_is_refused_at_once(sandbox, name, value, error, message):
+    before = getattr(sandbox.storage, name)
+    with pytest.raises(error, match=message):
+        setattr(sandbox.storage, name, value)
+    assert getattr(sandbox.storage, name) == before
+    sandbox.storage.conditions = [*RULES, {"x-other": "y"}]
+
+
 def test_a_post_can_be_too_late(sandbox, s3):
     sandbox.storage.signed_for = -1
     answer = s3.post(URL, **form([*sandbox.storage.signed_fields({"key": "k"}).items(), FILE]))
@@ -107,6 +129,24 @@ def test_success_has_the_status_that_is_asked_for(sandbox, s3, asked, status):
     assert ("<Key>a b</Key>" in answer.text) == (status == 201)
 
 
+@pytest.mark.parametrize(("key", "status", "code"), [("ü" * 512, 204, None), ("ü" * 512 + "k", 400, "KeyTooLongError")])
+def test_a_key_has_1024_bytes_at_most(sandbox, s3, key, status, code):
+    answer = s3.post(URL, **form([*sandbox.storage.signed_fields({"key": key}).items(), FILE]))
+    assert (answer.status_code, code_of(answer), key in sandbox.storage.files) == (status, code, status == 204)
+    read = s3.get(sandbox.client().aws.buckets.retrieve_file(key).signed_url)
+    assert (read.status_code, code_of(read) if code else None) == (200 if status == 204 else 400, code)
+
+
+def test_what_is_signed_may_carry_no_key_beside_it(sandbox, s3, address):
+    key = {"Authorization": "Bearer sandbox-key"}
+    sent = form([*sandbox.storage.signed_fields({"key": "k"}).items(), FILE])
+    for answer in (s3.post(URL, **sent | {"headers": sent["headers"] | key}), s3.get(address, headers=key)):
+        assert (answer.status_code, code_of(answer)) == (400, "InvalidArgument")
+        assert "Only one auth mechanism allowed" in answer.text
+        assert "sandbox-key" not in answer.text
+    assert "k" not in sandbox.storage.files
+
+
 # Reads
 
 
@@ -132,6 +172,7 @@ def test_a_signed_address_needs_no_key(s3, address):
         ("bytes=10-", 416, None, None),
         ("lines=1-2", 200, b"0123456789", None),
         ("bytes=-", 200, b"0123456789", None),
+        ("bytes=5-2", 200, b"0123456789", None),
     ],
 )
 def test_a_piece_can_be_asked_for(s3, address, asked, status, content, said):  # noqa: PLR0917
@@ -140,6 +181,34 @@ def test_a_piece_can_be_asked_for(s3, address, asked, status, content, said):  #
     assert content is None or answer.content == content
     whole = s3.get(address, headers={"Range": asked, "If-Range": '"other"'})
     assert (whole.status_code, whole.content) == (200, b"0123456789")
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("If-Match", "*", 200),
+        ("If-Match", 'W/"x", {etag}', 200),
+        ("If-Match", '"other"', 412),
+        ("If-None-Match", "*", 304),
+        ("If-None-Match", "{etag}", 304),
+        ("If-None-Match", '"other"', 200),
+    ],
+)
+@pytest.mark.parametrize("served", [False, True])
+def test_a_file_can_be_asked_for_if_it_is_or_is_not_the_same(sandbox, header, value, status, served):
+    with sandbox.serving() if served else nullcontext("http://sandbox.test") as base, ExitStack() as stack:
+        transport = None if served else sandbox.transport()
+        http = stack.enter_context(httpx.Client(transport=transport, trust_env=False))
+        client = stack.enter_context(sandbox.client(base_url=base, transport=transport))
+        client.upload(b"0123456789", filename="f")
+        signed = client.aws.buckets.retrieve_file("f").signed_url
+        etag = http.get(signed).headers["etag"]
+        answer = http.get(signed, headers={header: value.format(etag=etag)})
+        assert (answer.status_code, answer.content) == (status, answer.content if status == 412 else ANSWERS[status])
+        assert "PreconditionFailed" in answer.text or answer.headers["etag"] == etag
+
+
+ANSWERS = {200: b"0123456789", 304: b""}
 
 
 @pytest.mark.parametrize(

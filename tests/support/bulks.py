@@ -44,7 +44,7 @@ class Reading:
 
 def new_contact(email, **more):
     """A contact's creation that is known again by its email."""
-    given = {"first_name": "A", "last_name": "B", "metadata": {}, "phone_number": None, "workspace_id": "w"}
+    given = {"first_name": "A", "last_name": "B", "metadata": {}, "phone_number": "+44 1", "workspace_id": "w"}
     return calls.contacts.create(email=email, contact_group_id="g", **given, **more)
 
 

@@ -85,8 +85,12 @@ class App:
 
     def find(self, request: Request) -> Found | None:
         """The operation that a request asks for, if there is one."""
+        if _is_too_large(request):
+            return None
+        as_get = "GET" if request.method == "HEAD" else request.method  # so does Express; S3 signs the method
         for one in (*self.routes, *self.others):
-            if one.method == request.method and (match := one.pattern.fullmatch(request.path)):
+            method = request.method if one.error else as_get
+            if one.method == method and (match := one.pattern.fullmatch(request.path)):
                 return Found(one, match.groupdict())
         return None
 
@@ -109,7 +113,9 @@ class App:
 
     def _served(self, request: Request, found: Found | None) -> Answer:
         if found is None:
-            raise Refusal(404, f"Cannot {request.method} {request.path}")
+            if _is_too_large(request):
+                return Answer(431, content_type="", headers=(("Connection", "close"),))
+            raise Refusal(404, f"Cannot {request.method} {request.target}")
         if found.route.error is None and found.route.name.partition(".")[0] not in OPEN_AREAS:
             self._check_key(request)
         path = {name: _decoded(text) for name, text in found.texts.items()}
@@ -136,6 +142,11 @@ class App:
         elif message is not None:
             body = {"message": message, "error": phrase, "statusCode": status}
         return Answer(status, msgspec.json.encode(body))
+
+
+def _is_too_large(request: Request) -> bool:
+    """Whether Node.js answers before the service sees it: the target and all headers have 16 KiB or more."""
+    return len(request.target) + sum(len(name) + len(value) for name, value in request.headers.items()) >= 16_384
 
 
 def _phrase(status: int) -> str:

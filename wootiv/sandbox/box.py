@@ -29,6 +29,7 @@ from wootiv.sandbox.storage import Storage
 from wootiv.sandbox.store import Table
 from wootiv.sandbox.throttle import Throttle
 from wootiv.sandbox.transport import SandboxTransport
+from wootiv.wire.words import describe
 
 _ADDRESS = "http://sandbox.test"
 _KEY = "sandbox-key"
@@ -66,6 +67,8 @@ class Sandbox:
             check("max_limit", max_limit, whole=True, least=1)
         if errors not in get_args(ErrorShape):
             raise ValueError(f"errors must be one of {', '.join(map(repr, get_args(ErrorShape)))}, got {errors!r}")
+        if not isinstance(throttle, Throttle | None):  # pyright: ignore[reportUnnecessaryIsInstance] - who checks no types
+            raise TypeError(f"throttle must be a TokenBucket or a FixedWindow, got {describe(throttle)}")
         if api_key == "":
             raise ValueError("api_key must not be empty: without one, any key will do")
         self._key = api_key or _KEY
@@ -100,11 +103,13 @@ class Sandbox:
     def load(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Have a table, such as `contacts`, hold these rows in place of its own; how many they are.
 
+        A table has the name of its resource, such as `users`, and that of its path, such as `user`.
+
         A row has the names of the wire; it may leave out its audit, and what may be null. A user's may have a
         `password`. Relations are passed over: they have tables of their own. Raises `ValueError` for the first row
         that does not fit, and changes nothing then.
         """
-        path = table_of(table, self._world.entities)
+        path = table_of(table)
         given = list(rows)
         also = ("password",) if path == USERS else ()
         whole = list(whole_rows(self._world.entities[path], given, also=also))

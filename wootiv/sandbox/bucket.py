@@ -25,6 +25,12 @@ _UNRULED = ("x-amz-signature", "file", "policy")
 """Fields that need no condition."""
 _SIGNING = ("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
 _XML = "application/xml"
+_TWICE = (
+    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or "
+    "the Authorization header should be specified"
+)
+_LONGEST_KEY = 1024
+"""Bytes."""
 
 
 class _Denied(Exception):  # noqa: N818 - an answer of S3, not a fault of ours
@@ -63,6 +69,8 @@ class Bucket:
     def _serving(self, serve: Callable[[Request, str], Answer]) -> Handler:
         def handler(asked: Incoming) -> Answer:
             try:
+                if "authorization" in asked.request.headers:
+                    raise _Denied(400, "InvalidArgument", _TWICE, ArgumentName="Authorization")
                 return serve(asked.request, asked.path.get("key", ""))
             except _Denied as denied:
                 status, code, message, more = denied.args
@@ -77,6 +85,7 @@ class Bucket:
         policy = _policy(fields)
         key = fields["key"].replace("${filename}", file.filename)
         _check({**fields, "key": key, "bucket": BUCKET}, set(fields), policy, len(file.content))
+        _check_key(key)
         kind = fields.get("content-type", "binary/octet-stream")
         self._files[key] = File(file.field, file.filename, kind, file.content)
         location = f"http://{request.headers.get('host', '')}/{BUCKET}/{quote(key)}"
@@ -97,11 +106,17 @@ class Bucket:
         fault = fault_of(request.headers.get("host", ""), request.path, request.query)
         if fault is not None:
             raise _Denied(*fault)
+        _check_key(key)
         file = self._files.get(key)
         if file is None:
             raise _Denied(404, "NoSuchKey", "The specified key does not exist.", Key=key)
         content, etag = file.content, _etag(file.content)
         told = (("ETag", etag), ("Accept-Ranges", "bytes"))
+        if not _matches(request.headers.get("if-match", "*"), etag):
+            text = "At least one of the pre-conditions you specified did not hold"
+            raise _Denied(412, "PreconditionFailed", text, Condition="If-Match")
+        if _matches(request.headers.get("if-none-match", ""), etag):
+            return Answer(304, content_type="", headers=told)
         found = _range(request.headers, etag, len(content))
         if found is None:
             return Answer(200, content, file.content_type, told)
@@ -156,6 +171,19 @@ def _policy(fields: dict[str, str]) -> dict[str, Any]:
     return policy
 
 
+def is_condition(value: object) -> bool:
+    """Whether a policy may have it among its conditions."""
+    match value:
+        case ["content-length-range", int(least), int(most)]:
+            return 0 <= least <= most
+        case [("eq" | "starts-with"), str(name), str()]:
+            return name.startswith("$")
+        case {**items} if len(items) == 1:
+            return all(isinstance(one, str) for one in (*items, *items.values()))
+        case _:
+            return False
+
+
 def _check(fields: dict[str, str], sent: set[str], policy: dict[str, Any], size: int) -> None:
     """Hold what was sent against the conditions; raises `_Denied`."""
     ruled: set[str] = set()
@@ -184,11 +212,24 @@ def _check_size(size: int, least: int, most: int) -> None:
         raise _Denied(400, "EntityTooSmall", text, ProposedSize=size, MinSizeAllowed=least)
 
 
+def _check_key(key: str) -> None:
+    size = len(key.encode())
+    if size > _LONGEST_KEY:
+        raise _Denied(400, "KeyTooLongError", "Your key is too long", Size=size, MaxSizeAllowed=_LONGEST_KEY)
+
+
+def _matches(wanted: str, etag: str) -> bool:
+    """Whether a condition on the content holds. S3 takes an ETag without its quotes too."""
+    return not {"*", etag, etag.strip('"')}.isdisjoint(one.strip() for one in wanted.split(","))
+
+
 def _range(headers: Headers, etag: str, size: int) -> tuple[int, int] | None:
     """Where the piece that is asked for begins and ends; `None` for the whole. Source: RFC 9110 14.2."""
     asked = re.fullmatch(r"bytes=(\d*)-(\d*)", headers.get("range", ""))
     if asked is None or not (asked[1] or asked[2]) or headers.get("if-range", etag) != etag:
         return None
+    if asked[1] and asked[2] and int(asked[1]) > int(asked[2]):
+        return None  # not a range at all: it is passed over
     if not asked[1]:
         return max(0, size - int(asked[2])), size
     return int(asked[1]), min(size, int(asked[2]) + 1) if asked[2] else size

@@ -9,7 +9,7 @@ from wootiv.operation import Operation
 from wootiv.sandbox.entities import Entity, World
 from wootiv.sandbox.exchange import Answer, Handler, Incoming, Refusal, Row, done, ok
 from wootiv.sandbox.grammar import BadSearch, Parsed
-from wootiv.wire.shape import Shape, relations
+from wootiv.wire.shape import NULLABLE, Shape, relations
 
 
 class Crud:
@@ -20,6 +20,8 @@ class Crud:
         self._path = entity.path
         self._table = world.tables[entity.path]
         self._world = world
+        fields = structs.fields(entity.shape)
+        self._nullable = {field.encode_name for field in fields if field.default is NULLABLE}
         self._paths = {other.shape: path for path, other in world.entities.items()}
 
     def handler(self, operation: Operation[Any, Any]) -> Handler | None:
@@ -66,7 +68,8 @@ class Crud:
         id = asked.path.get("id") or fields["id"]
         row = self._one(asked, id)
         own = self._own(fields)
-        own |= self._kept(row, own, asked.parsed())
+        kept = self._kept(row, own, asked.parsed())
+        own = self._whole({name: own[name] for name in own.keys() - kept.keys()}) | kept
         changes = {name: value for name, value in own.items() if row.get(name) != value}
         return ok(self._shown(self._world.change(self._path, id, changes) if changes else row, asked))
 
@@ -87,11 +90,17 @@ class Crud:
         return done("DELETE")
 
     def _made(self, fields: Row) -> Row:
-        return self._world.add(self._path, self._own(fields))
+        return self._world.add(self._path, self._whole(self._own(fields)))
 
     def _own(self, fields: Row) -> Row:
         """What a body may say of a row: neither its id nor its audit, nor anything of its relations."""
         return {name: fields[name] for name in fields if name in self._table.columns and name not in ("id", "audit")}
+
+    def _whole(self, own: Row) -> Row:
+        """The same, if a row can hold it; raises `BadSearch`."""
+        if any(own[name] is None and name not in self._nullable for name in own):
+            raise BadSearch("null value violates not-null constraint")
+        return own
 
     def _kept(self, row: Row, own: Row, parsed: Parsed) -> Row:
         """The references that no change reaches: the engine saves the relations that it has read over them.
@@ -105,16 +114,22 @@ class Crud:
         return {name: id for name, id in kept.items() if id or own.get(name, row[name]) == row[name]}
 
     def _joined(self, parsed: Parsed) -> bool:
-        """Whether a query joins anything. Raises `BadSearch` for what hangs on a relation that is joined later."""
+        """Whether a query joins anything.
+
+        Raises `BadSearch` for what hangs on a relation that is joined later, and for what is joined twice.
+        """
         known = relations(self._entity.shape)
-        heads = set(self._entity.eager)
+        heads, joined = set(self._entity.eager), set[str]()
         for relation, _ in parsed.join:
             head, _, nested = relation.partition(".")
             if head not in known or (nested and relations(known[head][0]).get(nested, (None, True))[1]):
                 continue  # nested lists are not to be had
             if nested and head not in heads:
                 raise BadSearch(f"{head} must be joined before {relation}")
+            if relation in joined and relation not in self._entity.eager:
+                raise BadSearch(f"{relation} is joined twice")
             heads.add(head)
+            joined.add(relation)
         return bool(heads)
 
     def _one(self, asked: Incoming, id: str) -> Row:

@@ -28,6 +28,11 @@ class Request(Struct, frozen=True):
     headers: Headers
     body: bytes
 
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
 
 class Answer(Struct, frozen=True):
     """A reply to send."""
@@ -124,7 +129,8 @@ def now() -> str:
 def _read(given: Mapping[str, Any], fields: Iterable[Field], faults: list[str], path: str = "") -> dict[str, Any]:
     named = [(field, given.get(field.wire, UNSET)) for field in fields]
     return {
-        field.wire: _value(value, field, faults, path + field.wire)
+        # Class-validator's IsOptional lets null pass.
+        field.wire: value if value is None and not field.required else _value(value, field, faults, path + field.wire)
         for field, value in named
         if value is not UNSET or field.required
     }
@@ -189,7 +195,13 @@ def _date(value: Any) -> datetime | None:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(value))
 
 
+_MAY_BE_NULL = ("rawContent", "rawParsed")
+"""Of what must be given: what the API's description lets be null. A client may say null for more of it."""
+
+
 def _fits(value: Any, field: Field) -> bool:
+    if value is None:
+        return field.wire in _MAY_BE_NULL
     try:
         return value is not UNSET and field.encode(value, field.wire) is not UNSET
     except (Misfit, MissingName, UnknownName):

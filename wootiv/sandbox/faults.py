@@ -88,6 +88,8 @@ class Delivery(Struct, frozen=True):
     """How many seconds the body takes."""
     torn: bool = False
     """Whether the connection is closed half-way through the body."""
+    bare: bool = False
+    """Whether no body is sent, but announced: to a HEAD."""
 
     @property
     def announced(self) -> int:
@@ -109,7 +111,7 @@ class Delivery(Struct, frozen=True):
 
     def pieces(self) -> list[bytes]:
         """What is sent of the body, as it is sent; one at least."""
-        body = self.answer.body
+        body = b"" if self.bare else self.answer.body
         sent = body[: len(body) // 2] if self.torn else body
         size = math.ceil(len(sent) / _PIECES) if self.slow else len(sent)
         return [sent[start : start + size] for start in range(0, len(sent), size or 1)] or [b""]

@@ -78,15 +78,15 @@ class Visit(Struct, frozen=True):
 
     def act(self) -> Delivery | None:
         """Have the effect, if there is to be one; None closes the connection without an answer."""
-        failure = self.failure
+        failure, bare = self.failure, self.request.method == "HEAD"
         if failure is None:
-            return Delivery(self._answer())
+            return Delivery(self._answer(), bare=bare)
         theirs = self._answer() if failure.asks else None
         ours = failure.answer(lambda status: self.gate.app.error(status, self.found))
         answer = self._with_verdict(ours) if ours else theirs
         if answer is None or failure.drop:
             return None
-        return Delivery(failure.dress(answer), slow=failure.slow, torn=failure.torn)
+        return Delivery(failure.dress(answer), slow=failure.slow, torn=failure.torn, bare=bare)
 
     def answered(self, status: int) -> None:
         """Write down that an answer begins to go out."""

@@ -1,6 +1,6 @@
-"""What a list query says, read as the engine reads it: Express' ``qs``, then RequestQueryParser.
+"""What a list query says, read as the engine's RequestQueryParser reads it.
 
-Source: npm qs 6.14 and @nestjsx/crud-request 5.0.0-alpha.3. Odd rules are theirs.
+Source: npm @nestjsx/crud-request 5.0.0-alpha.3. Odd rules are theirs.
 """
 
 import json
@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NoReturn, TypeAlias, TypeGuard, TypeVar
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from wootiv.sandbox import qs
+from wootiv.sandbox.qs import Item, Thing
+
 T = TypeVar("T")
-_Params: TypeAlias = dict[str, str | list[str] | None]
+_Params: TypeAlias = dict[str, Item]
 
 
 class BadQuery(Exception):  # noqa: N818  the query is bad, the sandbox is well
@@ -78,57 +80,17 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-# -- Express' qs
-
-_BRACKET = re.compile(r"([^\[]+)\[(0|1?[1-9]|10)?\]")  # from index 20 on, qs makes an object
-_OBJECT = -1
-
-
-def _decode(text: str) -> str:
-    """Undo percent-encoding; text that is not well-formed stays as it is, like decodeURIComponent under qs."""
-    text = text.replace("+", " ")
-    if "%" not in text or re.search("%(?![0-9A-Fa-f]{2})", text):
-        return text
-    try:
-        return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
-        return text
-
-
-def _params(query: str) -> _Params:
-    """Give each name its value, its list, or None where qs makes an object, which the parser passes over."""
-    found: dict[str, list[tuple[int | None, str]]] = {}
-    for part in query.split("&", 1000)[:1000]:
-        at = part.find("]=") + 1 or part.find("=")
-        key, value = (part[:at], part[at + 1 :]) if at >= 0 else (part, "")
-        name, index = _decode(key), None
-        if "[" in name:
-            listed = _BRACKET.fullmatch(name)
-            index = int(listed[2] or 0) if listed else _OBJECT
-            name = name.partition("[")[0]
-        found.setdefault(name, []).append((index, _decode(value)))
-    return {name: _gather(entries) for name, entries in found.items()}
-
-
-def _gather(entries: list[tuple[int | None, str]]) -> str | list[str] | None:
-    if len(entries) > 20 or any(index == _OBJECT for index, _ in entries):
-        return None
-    if len(entries) == 1 and entries[0][0] is None:
-        return entries[0][1]
-    return [value for _, value in sorted(entries, key=lambda entry: entry[0] or 0)]
-
-
 # -- RequestQueryParser
 
 
 def parse(query: str) -> Parsed:
     """Read the text after ``?``; raise BadQuery where the engine answers 400."""
-    params = _params(query)
+    params = qs.read(query)
     search = _search(params["s"]) if "s" in params else None
     conditions: _Params = params if search is None else {}
-    filters = _values(conditions, ("filter",), lambda text: _condition("filter", text))
-    ors = _values(conditions, ("or",), lambda text: _condition("or", text))
-    fields = _values(params, ("fields", "select"), lambda text: tuple(text.split(",")))
+    filters = _values(conditions, ("filter",), lambda item: _condition("filter", item))
+    ors = _values(conditions, ("or",), lambda item: _condition("or", item))
+    fields = _values(params, ("fields", "select"), lambda item: tuple(_split(item, ",")))
     join = _values(params, ("join",), _join)
     sort = _values(params, ("sort",), _sort)
     return Parsed(
@@ -146,13 +108,19 @@ def parse(query: str) -> Parsed:
     )
 
 
-def _values(params: _Params, names: Collection[str], read: Callable[[str], T]) -> list[T]:
-    """Read every value of these names in the order of the query; only a lone empty text is passed over."""
+def _values(params: _Params, names: Collection[str], read: Callable[[Item], T]) -> list[T]:
+    """Read every value of these names in the order of the query; objects and a lone empty text are passed over."""
     found: list[T] = []
     for name, given in params.items():
-        if name in names and given:
-            found.extend(read(text) for text in ([given] if isinstance(given, str) else given))
+        if name in names and given and not isinstance(given, Thing):
+            found.extend(map(read, given if is_list(given) else [given]))
     return found
+
+
+def _split(item: Item, by: str) -> list[str]:
+    if not isinstance(item, str):  # it stands in brackets of its own, such as `filter[0][a]`
+        raise BadSearch("split is not a function")
+    return item.split(by)
 
 
 def _refuse(text: str) -> NoReturn:
@@ -163,11 +131,16 @@ def _refuse(text: str) -> NoReturn:
 _JSON = json.JSONDecoder(parse_constant=_refuse, parse_int=lambda text: int(text) if len(text) < 16 else float(text))
 
 
-def _search(given: str | list[str] | None) -> dict[str, Any] | list[Any]:
-    # JSON.parse is given whatever qs made, as text: a list is its items with commas between.
-    text = "[object Object]" if given is None else given if isinstance(given, str) else ",".join(given)
+def _text(item: Item) -> str:
+    """What JavaScript makes of it where it wants a text."""
+    if isinstance(item, Thing):
+        return "[object Object]"
+    return item if isinstance(item, str) else ",".join(map(_text, item))
+
+
+def _search(given: Item) -> dict[str, Any] | list[Any]:
     try:
-        search = _JSON.decode(text)
+        search = _JSON.decode(_text(given))
     except (ValueError, RecursionError):
         search = None
     if not is_object(search):
@@ -216,8 +189,8 @@ def moment(text: str) -> datetime | Invalid | None:
         return Invalid.DATE
 
 
-def _condition(kind: str, text: str) -> Condition:
-    field, name, value = [*text.split("||"), "", ""][:3]
+def _condition(kind: str, item: Item) -> Condition:
+    field, name, value = [*_split(item, "||"), "", ""][:3]
     listed = name in _LISTED
     items = [_typed(item) for item in (value.split(",") if listed else [value])]
     if name not in VALUELESS and any(item is None or item == "" for item in items):
@@ -229,8 +202,8 @@ def _condition(kind: str, text: str) -> Condition:
     return Condition(field, name, items if listed else items[0])
 
 
-def _join(text: str) -> tuple[str, tuple[str, ...]]:
-    relation, fields = [*text.split("||"), ""][:2]
+def _join(item: Item) -> tuple[str, tuple[str, ...]]:
+    relation, fields = [*_split(item, "||"), ""][:2]
     if not relation:
         raise BadQuery("Invalid join field. String expected")
     select = tuple(fields.split(",")) if fields else ()
@@ -239,8 +212,8 @@ def _join(text: str) -> tuple[str, tuple[str, ...]]:
     return relation, select
 
 
-def _sort(text: str) -> tuple[str, bool]:
-    field, order = [*text.split(","), ""][:2]
+def _sort(item: Item) -> tuple[str, bool]:
+    field, order = [*_split(item, ","), ""][:2]
     if not field:
         raise BadQuery("Invalid sort field. String expected")
     if order not in ("ASC", "DESC"):
@@ -249,8 +222,8 @@ def _sort(text: str) -> tuple[str, bool]:
 
 
 def _number(params: _Params, label: str, *names: str) -> float | None:
-    def read(text: str) -> float:
-        number = _typed(text)
+    def read(item: Item) -> float:
+        number = _typed(item) if isinstance(item, str) else None
         if not is_number(number):
             raise BadQuery(f"Invalid {label}. Number expected")
         return number

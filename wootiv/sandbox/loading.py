@@ -5,19 +5,45 @@ from typing import Any
 
 import msgspec
 
-from wootiv.sandbox.entities import Entity, columns
+from wootiv.sandbox.entities import (
+    ASSIGNMENTS,
+    CONTACTS,
+    GROUPS,
+    INVITATIONS,
+    MAILBOXES,
+    ROLES,
+    SUBSCRIPTIONS,
+    TOKENS,
+    USERS,
+    WORKSPACES,
+    Entity,
+    columns,
+)
 from wootiv.sandbox.exchange import Row, now
 from wootiv.wire.shape import NULLABLE, relations
 from wootiv.wire.words import describe, nearest
 
+PATHS: Mapping[str, str] = {
+    "contacts": CONTACTS,
+    "contact_group": GROUPS,
+    "wspaces": WORKSPACES,
+    "subscriptions": SUBSCRIPTIONS,
+    "users": USERS,
+    "roles": ROLES,
+    "role_assignments": ASSIGNMENTS,
+    "invitations": INVITATIONS,
+    "mailbox": MAILBOXES,
+    "space.tokens": TOKENS,
+}
+"""The paths of all tables, by the names of their resources."""
 
-def table_of(name: str, paths: Iterable[str]) -> str:
-    """The path of a table that is named with or without its slash; raises `ValueError`."""
-    known = {path.removeprefix("/"): path for path in paths}
+
+def table_of(name: str) -> str:
+    """The path of a table, by its resource or by its path, with or without the slash; raises `ValueError`."""
+    known = {path.removeprefix("/"): path for path in PATHS.values()} | dict(PATHS)
     if path := known.get(name.removeprefix("/")):
         return path
-    all_of_them = f", there are {', '.join(known)}"
-    raise ValueError(f"unknown table {name!r}{nearest(name, known) or all_of_them}")
+    raise ValueError(f"unknown table {name!r}, there are {', '.join(PATHS)}{nearest(name, PATHS)}")
 
 
 def whole_rows(entity: Entity, rows: Iterable[Any], *, also: Collection[str] = ()) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """What happens in mailboxes beside their rows: streams, registries, mail that comes in."""
 
 import itertools
+from collections.abc import Iterator
 from email.utils import getaddresses, parseaddr
 
 from wootiv.sandbox.entities import CONTACTS, MAILBOXES, USERS, WORKSPACES, World
@@ -83,12 +84,20 @@ class Mailboxes:
         entries = self._entries_of(mailbox, slug)
         return ok(stream | {"mailbox": mailbox, "streamRegistries": entries, "workspace": workspace})
 
+    def _reached(self, mail: Row) -> list[Row]:
+        """The mailboxes that a mail names as a recipient of any kind, each with or without a hash."""
+        told = [mail.get(name, "") for name in ("To", "Cc", "Bcc", "OriginalRecipient")]
+        full = [one for name in ("ToFull", "CcFull", "BccFull") for one in mail.get(name, [])]
+        told += [f"{one.get('Email', '')}" for one in full if isinstance(one, dict)]
+        rows = list(self._world.tables[MAILBOXES])
+        inboxes = {row["inbox"].lower() for row in rows}
+        to = {next(filter(inboxes.__contains__, _cuts(address.lower())), None) for _, address in getaddresses(told)}
+        return [row for row in rows if row["inbox"].lower() in to]
+
     def _receive(self, asked: Incoming) -> Answer:
         """Put a mail into the stream that its sender, or the hash it was sent to, has in each mailbox it reached."""
-        mail = asked.body()
-        to = {address.lower() for _, address in getaddresses([mail["To"], mail.get("OriginalRecipient", "")])}
-        to |= {_without_hash(address) for address in to}
-        reached = [row for row in self._world.tables[MAILBOXES] if row["inbox"].lower() in to]
+        mail = {name: value for name, value in asked.body().items() if value is not None}
+        reached = self._reached(mail)
         if not reached:
             raise Refusal(404, "Pipeline not found")
         sender = parseaddr(mail["From"])[1] or mail["From"]
@@ -169,6 +178,8 @@ def _workspace(mailbox: Row) -> Row:
     return {} if mailbox["workspaceId"] is None else {"workspaceId": mailbox["workspaceId"]}
 
 
-def _without_hash(address: str) -> str:
+def _cuts(address: str) -> Iterator[str]:
+    """The address, and what is left of it without one hash and more: an inbox may have a `+` of its own."""
     name, at, domain = address.partition("@")
-    return name.partition("+")[0] + at + domain
+    parts = name.split("+")
+    return ("+".join(parts[:end]) + at + domain for end in range(len(parts), 0, -1))

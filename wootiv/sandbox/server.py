@@ -1,5 +1,6 @@
 """The door on a socket: an ASGI application, and a server around it (the extra `sandbox`)."""
 
+import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Generator, Mapping
@@ -18,6 +19,8 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 _HANG_UP = "wootiv.hang_up"
+_LARGEST_HEAD = 1 << 20
+"""Bytes that are read of a head before the server gives up; what is too large for the service is answered earlier."""
 
 
 class Asgi:
@@ -97,9 +100,14 @@ def address(listening: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
-def serve(gate: Gate, listening: socket.socket) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises `ModuleNotFoundError` without the extra `sandbox`."""
-    _server(gate).run(sockets=[listening])
+def serve(gate: Gate, listening: socket.socket, begin: Callable[[], object]) -> None:
+    """Serve until SIGTERM or Ctrl-C, from when `begin` is called. `ModuleNotFoundError` without the extra `sandbox`."""
+    server = _server(gate)
+    # Its own handlers come too late, and send the signal on once it has ended: to these, which then do nothing more.
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, server.handle_exit)
+    begin()
+    server.run(sockets=[listening])
 
 
 @contextmanager
@@ -125,6 +133,7 @@ def _server(gate: Gate) -> Any:
         lifespan="off",
         access_log=False,
         timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=_LARGEST_HEAD,
         ws="none",
     )
     config.load()
@@ -133,7 +142,10 @@ def _server(gate: Gate) -> Any:
 
 
 def _with_hang_up(protocol: Any) -> Any:
-    """A server's protocol, and with it a way for the application to close the connection."""
+    """A server's protocol, and with it a way for the application to close the connection.
+
+    When the server ends it hangs up, so that no answer that is still to come holds the end up.
+    """
 
     def connection_made(self: Any, transport: Any) -> None:
         protocol.connection_made(self, transport)
@@ -145,4 +157,7 @@ def _with_hang_up(protocol: Any) -> Any:
 
         self.app = with_hang_up
 
-    return type("Protocol", (protocol,), {"connection_made": connection_made})
+    def shutdown(self: Any) -> None:
+        self.transport.abort()  # to the application: the caller has gone
+
+    return type("Protocol", (protocol,), {"connection_made": connection_made, "shutdown": shutdown})

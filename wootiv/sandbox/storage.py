@@ -1,6 +1,7 @@
 """Uploads: files kept in memory, and signed addresses to send them to and fetch them from."""
 
 import base64
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,10 +9,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from wootiv.sandbox.bucket import BUCKET, Bucket
+from wootiv.sandbox.bucket import BUCKET, Bucket, is_condition
 from wootiv.sandbox.exchange import Answer, Handler, Incoming, Refusal, Request, ok
 from wootiv.sandbox.form import File, read_form
+from wootiv.sandbox.numbers import check
 from wootiv.sandbox.signature import named, sign, signed_query
+from wootiv.wire.words import describe
+
+_CONDITIONS = '["content-length-range", 0, 9], ["starts-with", "$key", "in/"], ["eq", "$key", "x"] or {"key": "x"}'
 
 
 class Storage:
@@ -20,10 +25,32 @@ class Storage:
     def __init__(self) -> None:
         self.files: dict[str, File] = {}
         self.bucket: Bucket = Bucket(self.files)
-        self.signed_for: float = 3600.0
+        self._signed_for: float = 3600.0
+        self._conditions: tuple[Any, ...] = ()
+
+    @property
+    def signed_for(self) -> float:
         """Seconds for which signed posts and addresses can be used; what is below 0 is over already."""
-        self.conditions: list[Any] = []
-        """What signed posts ask of a file beside its key, such as `["content-length-range", 0, 1000]`."""
+        return self._signed_for
+
+    @signed_for.setter
+    def signed_for(self, seconds: float) -> None:
+        check("signed_for", seconds, least=-math.inf)
+        self._signed_for = seconds
+
+    @property
+    def conditions(self) -> Sequence[Any]:
+        """What signed posts ask of a file beside its key, such as `[["content-length-range", 0, 1000]]`."""
+        return self._conditions
+
+    @conditions.setter
+    def conditions(self, conditions: Sequence[Any]) -> None:
+        if not isinstance(conditions, list | tuple):
+            raise TypeError(f"conditions must be a list, got {describe(conditions)}")
+        for number, one in enumerate(conditions):
+            if not is_condition(one):
+                raise ValueError(f"conditions[{number}] must be such as {_CONDITIONS}, got {describe(one)}")
+        self._conditions = tuple(conditions)
 
     def handlers(self) -> dict[str, Handler]:
         """Handlers by operation."""

@@ -126,4 +126,4 @@ def _response(visit: Visit, delivery: Delivery | None, request: httpx.Request) -
     visit.answered(status)
     if delivery.slow or delivery.torn:
         return httpx.Response(status, headers=delivery.headers(), stream=_Body(delivery, request))
-    return httpx.Response(status, headers=delivery.headers(), content=delivery.answer.body)
+    return httpx.Response(status, headers=delivery.headers(), content=b"".join(delivery.pieces()))
