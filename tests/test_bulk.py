@@ -218,7 +218,9 @@ def test_an_argument_that_does_not_fit_is_that_items_failed(reading):
     assert str(read.all[1].error).startswith("contacts.create: email must be str, got 7 (int)")
 
 
-@pytest.mark.parametrize("fault", [{"drop": True}, {"status": 500}, {"status": 503}, {"torn": True}], ids=repr)
+@pytest.mark.parametrize(
+    "fault", [{"drop": True}, {"status": 408}, {"status": 500}, {"status": 503}, {"torn": True}], ids=repr
+)
 @pytest.mark.parametrize("after_effect", [False, True])
 def test_a_create_without_an_answer_is_unknown_and_sent_once(reading, sandbox, fault, after_effect):
     if "torn" in fault and not after_effect:
@@ -278,7 +280,7 @@ def test_a_success_that_a_type_of_ones_own_refuses_is_unknown_for_a_write_and_fa
             raise OddError
 
     new = {"name": "a", "description": ""}
-    read = reading(lambda _: calls.post("/role", body=new, cast_to=Picky), "a")
+    read = reading(lambda _: calls.post("/role", body=new, cast_to=Picky), ["a"])
     (unknown,) = read.of(Unknown)
     assert isinstance(unknown.error, APIError)
     assert isinstance(unknown.error.__cause__, OddError)
@@ -1120,6 +1122,7 @@ def test_it_is_used_inside_its_own_block_and_once(face, sandbox):
     [
         (None, [], {}, TypeError, r"bulk: make must be a function that gives a call, got None"),
         (new_contact, 5, {}, TypeError, r"bulk: expected an iterable( or an async iterable)?, got a value of type int"),
+        (new_contact, "ada", {}, TypeError, r"bulk: expected an iterable( or an async iterable)?, got"),
         (new_contact, [], {"concurrency": 0}, ValueError, r"concurrency: expected 1 or more, got 0"),
         (new_contact, [], {"concurrency": "8"}, TypeError, r"concurrency: expected an int, 1 or more, got '8'"),
         (new_contact, [], {"concurrency": True}, TypeError, r"concurrency: expected an int"),

@@ -236,7 +236,7 @@ async def bulk_that_is_collected(client):
     result = await client.bulk(calls.roles.delete, [], concurrency=3).collect()
     assert not result.counts.items
     made = lambda name: calls.roles.create(name=name, description="")  # noqa: E731 - as users write it
-    assert len((await client.bulk(made, "abcdef", concurrency=3).collect()).succeeded) == 6
+    assert len((await client.bulk(made, [*"abcdef"], concurrency=3).collect()).succeeded) == 6
 
 
 async def gather(client):

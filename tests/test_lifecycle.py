@@ -761,6 +761,22 @@ def test_a_loop_that_has_ended_is_freed_with_all_that_it_used(sandbox, backend, 
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_one_client_keeps_none_of_the_loops_that_it_was_used_in(sandbox, backend):
+    loops = []
+
+    async def use():
+        loops.append(weakref.ref(anyio.lowlevel.current_token().native_token))
+        await client.root.retrieve()
+
+    with sandbox.serving() as url:
+        client = AsyncWootiv(api_key="key", base_url=url)
+        for _ in range(4):
+            anyio.run(use, backend=backend)
+        gc.collect()
+        assert sum(loop() is not None for loop in loops) <= 1  # the last one
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("closes", [False, True])
 def test_a_blocking_clients_loop_is_freed_with_it(backend, closes):
     tokens = []

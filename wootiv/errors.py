@@ -36,7 +36,9 @@ class APIError(Exception):
     body: Any
     """The server's answer: plain data if it was JSON, else text; `None` if there was none."""
     resume_after: str | int | None = None
-    """In a list by id: the id of the last row given out, for `list(after=...)`; `None` if there was none."""
+    """In a list by id, for `list(after=...)`: the id of the last row given out; `None` if there was none.
+
+    With `ordered=False` it is that up to which no row is missing, so those given out beyond it come again."""
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class APIError(Exception):
 
     @property
     def maybe_applied(self) -> bool:
-        """Whether a write may have been carried out: one that went out, and got no answer or one of 500 and above."""
+        """Whether a write may have been carried out: it went out, and got no answer, or a 408 or 500 and above."""
         return any(attempt.maybe_applied for attempt in self.attempts)
 
     def __reduce__(self) -> tuple[Any, ...]:

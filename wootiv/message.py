@@ -184,7 +184,7 @@ class Attempt(Struct, frozen=True):
     wait: float = 0.0
     """How long the call waited afterwards, before its next attempt."""
     maybe_applied: bool = False
-    """A write that went out and got no answer, or one of 500 and above that names no time to come back at.
+    """A write that went out and got no answer, or a 408, or a 500 and above that names no time to come back at.
 
     The server may have carried it out.
     """

@@ -34,7 +34,7 @@ class Failed(Struct, Generic[I], frozen=True):
 
 
 class Unknown(Struct, Generic[I], frozen=True):
-    """The call may have been carried out, or not: it went out and got no answer, or one of 500 and above."""
+    """The call may have been carried out, or not: it went out and got no answer, or a 408 or 500 and above."""
 
     index: int
     """Of the item among all items, from 0."""

@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from wootiv.engine.crew import BulkPlan, Crew, Job
 from wootiv.engine.hosting import HostedBlock
+from wootiv.engine.items import is_many
 from wootiv.engine.send import Engine
 from wootiv.outcome import BulkCounts, BulkResult, Outcome, sorted_out
 from wootiv.wire.words import kind_of
@@ -31,7 +32,7 @@ class Bulk(Generic[I, R]):
         plan: BulkPlan[I, R],
         items: Iterable[I],
     ) -> None:
-        if not isinstance(items, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_many(items):
             raise TypeError(f"bulk: expected an iterable, got {kind_of(items)}")
         self._crew = Crew(engine, plan)
         self._host = host

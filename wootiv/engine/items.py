@@ -30,9 +30,14 @@ def each(items: Iterable[I] | AsyncIterable[I], name: str) -> Items[I]:
     """Read an iterable of either kind; raises `TypeError`."""
     if isinstance(items, AsyncIterable):
         return aiter(items)
-    if isinstance(items, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if is_many(items):
         return _Each(items)
     raise TypeError(f"{name}: expected an iterable or an async iterable, got {kind_of(items)}")
+
+
+def is_many(items: object) -> bool:
+    """Whether these are items, and not a text, whose letters nobody means."""
+    return isinstance(items, Iterable) and not isinstance(items, str | bytes)
 
 
 async def close(items: Items[Any]) -> None:  # noqa: ASYNC910 - there is nothing to wait for but what a generator does

@@ -41,6 +41,7 @@ class Network:
         self.options = options
         self.closed: bool = False
         self._session: _Session | None = None
+        self._end: weakref.finalize[..., Network] | None = None
         close_with(self, options.transport)
 
     async def attempt(self, outgoing: Outgoing, secret: Pairs, timeouts: Timeouts, terms: Terms, who: Caller) -> Reply:
@@ -98,7 +99,10 @@ class Network:
             raise ClientStateError(message)
         session = _Session(native, self.options)
         # The loop keeps the session: a client that is dropped inside it is swept later, or closed at the loop's end.
-        weakref.finalize(self, session.abandon).atexit = False
+        if self._end is not None:
+            self._end.detach()  # of the loop before, which it would keep
+        self._end = weakref.finalize(self, session.abandon)
+        self._end.atexit = False
         return session
 
     @property

@@ -50,11 +50,11 @@ def is_throttled(error: BaseException) -> bool:
 
 
 def maybe_carried_out(reply: Reply) -> bool:
-    """Whether a failing server, or a proxy before it, may have carried out what it was asked.
+    """Whether a failing server, or a proxy before it that lost patience, may have carried out what it was asked.
 
     With a time to come back at, a 503 says that it did not.
     """
-    return reply.status >= 500 and not (reply.status == 503 and "retry-after" in reply.headers)
+    return reply.status == 408 or (reply.status >= 500 and not (reply.status == 503 and "retry-after" in reply.headers))
 
 
 def rules(given: AsyncRetrying | None, max_retries: int | None) -> AsyncRetrying:
