@@ -174,7 +174,7 @@ def test_as_many_calls_are_under_way_as_concurrency_says(reading, concurrency):
         inside.remove(request)
         return httpx.Response(200, json={})
 
-    read = reading(calls.contacts.retrieve, "x" * 100, concurrency=concurrency, transport=httpx.MockTransport(handle))
+    read = reading(calls.contacts.retrieve, ["x"] * 100, concurrency=concurrency, transport=httpx.MockTransport(handle))
     assert len(read.of(Succeeded)) == 100
     assert max(most) == concurrency
 
