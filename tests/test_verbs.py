@@ -21,7 +21,7 @@ def test_a_declared_route_answers_a_verb_as_it_answers_its_operation(face, sandb
         "firstName": "A",
         "lastName": "B",
         "metadata": {},
-        "phoneNumber": None,
+        "phoneNumber": "1",
     }
 
     def life(client, get):

@@ -1,7 +1,6 @@
 """What goes on the wire, and on which conditions it does so again."""
 
 import io
-import os
 
 import httpx
 import pytest
@@ -102,14 +101,6 @@ async def test_a_body_that_cannot_be_rewound_is_never_sent_twice(recorder, answe
     assert len(seen.requests) == len(caught.value.attempts) == 1
     assert b"once" in seen.requests[0].content
     assert seen.requests[0].headers["transfer-encoding"] == "chunked"
-
-
-async def test_a_path_that_is_no_regular_file_is_never_sent_twice(recorder):
-    seen = recorder(BUSY)
-    async with client_of(seen) as client:
-        with pytest.raises(InternalServerError):
-            await client.aws.buckets.upload(file=os.devnull)
-    assert len(seen.requests) == 1
 
 
 async def test_a_path_is_read_anew_for_each_attempt(recorder, tmp_path):
