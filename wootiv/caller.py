@@ -40,7 +40,7 @@ class Caller:
             self._bell = bell
 
 
-current_caller = contextvars.ContextVar[Caller | None]("wootiv_caller", default=None)
+current_caller: contextvars.ContextVar[Caller | None] = contextvars.ContextVar("wootiv_caller", default=None)
 """For whom a task of a blocking client's event loop runs."""
 
 
