@@ -94,12 +94,21 @@ def interrupt(*_):
         armed = False  # no second one, which would meet the program and not the client
         raise KeyboardInterrupt
 
+def lost(what, show=sys.unraisablehook):
+    global armed
+    if what.exc_type is not KeyboardInterrupt:
+        show(what)
+    else:  # Python raises nothing out of a finaliser: press again
+        armed = True
+        os.kill(os.getpid(), signal.SIGINT)
+
 def press():
     while (delay := delays.get()) is not None:
         time.sleep(delay)
         os.kill(os.getpid(), signal.SIGINT)
 
 signal.signal(signal.SIGINT, interrupt)
+sys.unraisablehook = lost
 took = {held: 0.01}
 for use in uses[1:] * 2:
     began = time.monotonic()
