@@ -91,7 +91,9 @@ class Mailboxes:
         told += [f"{one.get('Email', '')}" for one in full if isinstance(one, dict)]
         rows = list(self._world.tables[MAILBOXES])
         inboxes = {row["inbox"].lower() for row in rows}
-        to = {next(filter(inboxes.__contains__, _cuts(address.lower())), None) for _, address in getaddresses(told)}
+        # One by one: of a list that holds an empty text, or one that is no address, Python may read nothing.
+        addresses = [address.lower() for text in told if text for _, address in getaddresses([text])]
+        to = {next(filter(inboxes.__contains__, _cuts(address)), None) for address in addresses}
         return [row for row in rows if row["inbox"].lower() in to]
 
     def _receive(self, asked: Incoming) -> Answer:
