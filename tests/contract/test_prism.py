@@ -99,7 +99,8 @@ def _arguments(name: str, which: str) -> dict[str, Any]:
     """All arguments of an operation, or the least that it wants, or these and a null wherever one may be."""
     least, null = which != "all", which == "null"
     given = [f for f in _own_fields(name) if f.required or not least or (null and _may_be_null(f.hint))]
-    return {field.name: _example(field.hint, least=least, null=null) for field in given}
+    examples = {field.name: _example(field.hint, least=least, null=null) for field in given}
+    return examples | ({"s": '{"a_key": "text"}'} if "s" in examples else {})  # one JSON object as text
 
 
 def _said(error: APIError) -> str:
