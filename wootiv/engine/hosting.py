@@ -124,8 +124,11 @@ class HostedBlock:
             if not self.is_over:
                 with suppress(ClientStateError):  # closed meanwhile: the end of the loop has left it
                     self._portal.call(self._visit.left, self._caller)
-        except BaseException:
+        except BaseException as raised:  # by what the caller ran, or by a signal handler
             self._visit.abandon()  # once more: a Ctrl-C may have come first
+            if not isinstance(raised, KeyboardInterrupt):
+                with suppress(ClientStateError):  # as above; the first wait may have been cancelled before it began
+                    self._portal.call(self._visit.left)
             raise
         self._left = True
         self._end.detach()
