@@ -52,9 +52,8 @@ class Crossing:
         self._bell.acquire()
         self.context: contextvars.Context = contextvars.copy_context()
         if caller is not None:
-            self.context.run(
-                current_caller.set, caller
-            )  # not this itself: connections keep the context that they are made in
+            # Not this itself: connections keep the context that they are made in.
+            self.context.run(current_caller.set, caller)
         self.done: bool = False
         self.result: Any = None
         self.error: BaseException | None = None
