@@ -3,10 +3,13 @@
 import asyncio
 import collections
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
 import anyio.lowlevel
 import httpx
@@ -182,18 +185,30 @@ class Strike:
         sys.setprofile(self.before)
 
     def _reached(self, frame, event, arg):
-        code = frame.f_code
-        if (
-            event == "c_call"
-            or not code.co_filename.startswith(OURS)
-            or (event == "return" and code.co_name in ("__enter__", "__next__"))
-        ):
+        if not self._lets_in(frame.f_code, event, arg):
             return
-        place = code.co_filename, frame.f_lineno, event, code.co_name
+        place = frame.f_code.co_filename, frame.f_lineno, event, frame.f_code.co_name
         self.seen[place] += 1
         if place == self.place and self.seen[place] == self.time:
             self.struck = True
-            raise KeyboardInterrupt
+            self._press()
+
+    def _lets_in(self, code, event, _):
+        is_ours = event != "c_call" and code.co_filename.startswith(OURS)
+        return is_ours and not (event == "return" and code.co_name in ("__enter__", "__next__"))
+
+    def _press(self):
+        raise KeyboardInterrupt
+
+
+class Signal(Strike):
+    """A real SIGINT just before a future is set, which asyncio makes a cancellation of its main task."""
+
+    def _lets_in(self, code, event, arg):
+        return event == "c_call" and arg.__name__ == "set_result"
+
+    def _press(self):
+        signal.raise_signal(signal.SIGINT)
 
 
 class Bulk:
@@ -270,6 +285,71 @@ def test_ctrl_c_wherever_it_may_come_is_raised_and_leaves_nothing(backend, kind)
                 assert client._portal.call(tasks) == living, place
                 assert use is None or use.is_whole, place
         assert len(places.seen) > 40
+
+
+class AsyncBulk(Bulk):
+    async def __call__(self):
+        async with self.outcomes:
+            async for outcome in self.outcomes:
+                self.seen.append(outcome)
+
+
+class AsyncBeside(Plain):
+    async def __call__(self):
+        async with self.client.contacts.list(limit=10).concurrent(4) as contacts:
+            assert len([contact async for contact in contacts]) == 30
+
+
+class AsyncGathered(Plain):
+    async def __call__(self):
+        await self.client.gather([calls.root.retrieve()] * 4)
+
+
+class AsyncInLine(Plain):
+    """A call of the main task's, behind others that have all the connections."""
+
+    options: ClassVar = {"max_connections": 2}
+
+    async def __call__(self):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(self.client.root.retrieve)
+            await anyio.lowlevel.checkpoint()
+            await self.client.root.retrieve()
+
+
+class AsyncInTurn(AsyncInLine):
+    """The same, behind others whose turn is before."""
+
+    options: ClassVar = {"max_rate": 100}
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("kind", [AsyncBulk, AsyncBeside, AsyncGathered, AsyncInLine, AsyncInTurn])
+def test_ctrl_c_whenever_a_task_is_woken_ends_an_async_program_as_itself(loop, kind, caplog):
+    async def main(strike):
+        nonlocal use
+        async with Sandbox(rows=30).async_client(**getattr(kind, "options", {})) as client:
+            use = kind(client)
+            with strike:
+                await use()
+
+    use = None
+    run = partial(anyio.run, main, backend_options={"use_uvloop": loop == "uvloop"})
+    places = Signal()
+    run(places)
+    for place, times in places.seen.items():
+        for time in range(1, times + 1):
+            strike = Signal(place, time)
+            try:
+                run(strike)
+            except KeyboardInterrupt:
+                assert strike.struck
+            else:
+                assert not strike.struck, place
+            assert use.is_whole, place
+    assert places.seen
+    assert not caplog.records
 
 
 def test_on_trio_ctrl_c_is_raised_at_once_only_in_what_is_the_callers_own():

@@ -1,4 +1,8 @@
-"""Ctrl-C on trio: it is raised in whatever line runs, anyio's and httpcore's too, unless these are told to wait."""
+"""Ctrl-C in the middle of what must not be torn.
+
+trio raises it in whatever line runs, anyio's and httpcore's too, unless these are told to wait. asyncio raises nothing,
+but cancels the main task, and does that from whatever line runs.
+"""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -24,6 +28,21 @@ def interruptible(function: F) -> F:
     """Have it raised at once all the same: this runs code of the caller's own, which may never come to an end."""
     _marked[function] = "disable_ki_protection"
     return function
+
+
+def notify(wake: Callable[[], object]) -> None:
+    """Wake those who wait: `notify(event.set)`, or `notify(semaphore.release)`, which wakes one.
+
+    Where Ctrl-C comes between asyncio's look whether a future is done and the setting of it, the setting fails. It is
+    the main task's, which is awake by that; the next one is still to be woken.
+    """
+    try:
+        wake()
+    except Exception as error:
+        asyncio = sys.modules.get("asyncio")
+        if asyncio is None or not isinstance(error, asyncio.InvalidStateError):
+            raise
+        wake()
 
 
 def on_trio() -> bool:

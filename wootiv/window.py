@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 import anyio
 import anyio.lowlevel
 
+from wootiv.interrupts import notify
 from wootiv.tasks import Tasks
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Window(Generic[W, T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._left = True
-        self._changed.set()  # another task, or a thread, may wait for what will not come any more
+        notify(self._changed.set)  # another task, or a thread, may wait for what will not come any more
         return await self._tasks.__aexit__(kind, error, trace)  # noqa: ASYNC102 - it waits for tasks that are cancelled
 
     def start(self, work: W) -> Slot[W, T]:
@@ -79,8 +80,11 @@ class Window(Generic[W, T]):
 
     async def do(self, work: W) -> T:
         """Do a piece of work at once, for the reader who waits for it; it has no slot, and counts as in flight."""
-        async with self._in_flight:
+        await self._in_flight.acquire()
+        try:
             return await self._do(work)
+        finally:
+            notify(self._in_flight.release)
 
     async def ready(self) -> Slot[W, T]:
         """Wait for the first slot, or for whichever is done first; it stays in the window until it is taken.
@@ -127,4 +131,4 @@ class Window(Generic[W, T]):
         except Exception as error:  # noqa: BLE001 - not BaseException: cancellation and Ctrl-C end the block
             slot.error = error
         slot.done = True
-        self._changed.set()
+        notify(self._changed.set)

@@ -29,6 +29,8 @@ LONGEST = 0.03
 WAITS = 200
 """Hundredths of a second that it is waited for."""
 RNG = random.Random(7)
+CONNECTS_IN_TASKS = sys.argv[1:3] == ["async", "trio"]
+"""trio makes a connection in tasks, which it interrupts between making a socket and keeping it."""
 
 
 class Interrupts:
@@ -53,8 +55,8 @@ def press_again(what, show=sys.unraisablehook):
     """Send an interrupt once more that came in a finaliser, out of which Python raises nothing."""
     if what.exc_type is KeyboardInterrupt:
         os.kill(os.getpid(), signal.SIGINT)
-    elif what.exc_type is not ResourceWarning or sys.argv[1:3] != ["async", "trio"]:
-        show(what)  # trio connects in tasks that it interrupts between making a socket and keeping it
+    elif what.exc_type is not ResourceWarning or not CONNECTS_IN_TASKS:
+        show(what)
 
 
 SENDER = """

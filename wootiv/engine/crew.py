@@ -14,7 +14,7 @@ from wootiv.engine.retry import is_throttled
 from wootiv.engine.send import Engine, Life
 from wootiv.errors import APIError, APIStatusError, ClientStateError
 from wootiv.events import OutcomeKnown
-from wootiv.interrupts import interruptible
+from wootiv.interrupts import interruptible, notify
 from wootiv.message import Form
 from wootiv.outcome import BulkCounts, Failed, NotSent, Outcome, Succeeded, Unknown
 from wootiv.run import MAX_WAIT, Run, check_count, check_flag, check_seconds
@@ -225,7 +225,7 @@ class Crew(Generic[I, R]):
 
     def wake(self) -> None:
         """Let those who wait for an outcome look again."""
-        self._changed.set()
+        notify(self._changed.set)
 
     async def change(self) -> None:
         """Wait for an outcome, or until there may be none any more."""

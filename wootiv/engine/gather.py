@@ -10,7 +10,7 @@ from wootiv.call import Call
 from wootiv.engine.items import Items, close, each
 from wootiv.engine.send import Engine
 from wootiv.errors import APITimeoutError
-from wootiv.interrupts import undisturbed
+from wootiv.interrupts import notify, undisturbed
 from wootiv.run import Run, check_count, check_seconds
 from wootiv.tasks import Tasks
 from wootiv.wire.words import kind_of
@@ -69,7 +69,7 @@ class _Gathering:
             late = APITimeoutError(f"gather: total_timeout of {self._run.total_timeout:g} s ran out")
             self._fail(late, len(self.answers))
         await self._no_more_than(0)
-        self.over.set()
+        notify(self.over.set)
 
     def _start(self, call: object) -> None:
         if not isinstance(call, Call):
@@ -100,4 +100,4 @@ class _Gathering:
             except Exception as error:  # noqa: BLE001 - not BaseException: cancellation and Ctrl-C end it all
                 self._fail(error, number)
         del self._under_way[number]
-        self._changed.set()
+        notify(self._changed.set)

@@ -6,6 +6,7 @@ import anyio
 import anyio.lowlevel
 
 from wootiv.errors import APITimeoutError
+from wootiv.interrupts import notify
 
 Pool = TypeVar("Pool")
 
@@ -58,7 +59,7 @@ class Slots(Generic[Pool]):
     def give_back(self, number: int) -> None:
         """Make room again."""
         self._free[number] += 1
-        self._room.release()
+        notify(self._room.release)
 
 
 def pools_for(total: int) -> int:

@@ -18,7 +18,7 @@ from wootiv.engine.pools import CLOSING, NetworkOptions, Pool, close_given, clos
 from wootiv.engine.transport import exchange
 from wootiv.engine.turns import Turns
 from wootiv.errors import APIConnectionError, ClientStateError
-from wootiv.interrupts import new_group, undisturbed
+from wootiv.interrupts import new_group, notify, undisturbed
 from wootiv.message import Outgoing, Pairs, Reply, Timeouts
 
 _ACCOUNTS = 256
@@ -243,7 +243,7 @@ class _Session:
         finally:
             self._under_way.discard(tasks)
             if self._idle is not None and not self._under_way:
-                self._idle.set()
+                notify(self._idle.set)
         if not outcome:
             raise APIConnectionError("the connections were closed")
         match outcome[0]:

@@ -3,10 +3,13 @@
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
+
+from wootiv.interrupts import notify
 
 T = TypeVar("T")
 
@@ -76,7 +79,7 @@ class Reading:
 
     def _tell(self, event: anyio.Event) -> bool:
         try:
-            self._wake(event.set)
+            self._wake(partial(notify, event.set))
         except RuntimeError:  # the loop is over
             return False
         return True

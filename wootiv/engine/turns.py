@@ -9,6 +9,7 @@ import anyio
 from wootiv.engine.learned import SLACK
 from wootiv.engine.limits import Slots
 from wootiv.engine.pace import Pace, Patient, RateLimit, Reason, Sent
+from wootiv.interrupts import notify
 from wootiv.message import Reply
 
 Pool = TypeVar("Pool")
@@ -60,7 +61,7 @@ class _Line:
         """Have the first one look again."""
         first = self.first()
         if first is not None:
-            first.bell.set()
+            notify(first.bell.set)
 
     def send(self, now: float) -> None:
         """Count one that goes out."""
