@@ -103,7 +103,7 @@ def lost(what, show=sys.unraisablehook):
         show(what)
     else:  # Python raises nothing out of a finaliser: press again
         armed = True
-        os.kill(os.getpid(), signal.SIGINT)
+        delays.put(0.001)
 
 def press():
     while (delay := delays.get()) is not None:
